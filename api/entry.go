@@ -1,0 +1,138 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"parley/eventstore"
+)
+
+// shownFor is how long a rendered event is kept for the next feed. It is short,
+// so that text of a person who is erased does not stay in memory.
+const shownFor = 2 * time.Second
+
+// entry is one event on its way to the feeds.
+type entry struct {
+	position eventstore.Position // 0: whispered, not stored
+	keys     []string
+	record   eventstore.Record
+	whisper  []byte
+
+	mu    sync.Mutex
+	shown map[string]frame // by sort of audience
+}
+
+// frame is an event as it is written; nil text means that there is nothing to
+// tell this sort of audience.
+type frame struct {
+	text []byte
+	at   time.Time
+}
+
+// show renders an event for a sort of audience, once for all feeds that want
+// it at about the same time. An event that cannot be shown is written down and
+// passed over, so that it does not stop the feed for ever.
+func (d *dispatcher) show(ctx context.Context, store, sort string, e *entry) []byte {
+	if e.position == 0 {
+		return e.whisper
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := d.now()
+	if f, ok := e.shown[sort]; ok && now.Sub(f.at) < shownFor {
+		return f.text
+	}
+	text, err := d.render(ctx, store, sort, e)
+	if err != nil {
+		d.logger.ErrorContext(ctx, "an event that a live feed cannot show", "event", e.record.ID, "name", e.record.Name, "error", err)
+	}
+	for other, f := range e.shown {
+		if now.Sub(f.at) >= shownFor {
+			delete(e.shown, other)
+		}
+	}
+	if e.shown == nil {
+		e.shown = map[string]frame{}
+	}
+	e.shown[sort] = frame{text: text, at: now}
+	return text
+}
+
+// render asks for the public shape; nil when there is nothing to tell.
+func (d *dispatcher) render(ctx context.Context, store, sort string, e *entry) (text []byte, err error) {
+	if d.public == nil {
+		return nil, nil
+	}
+	defer panicked(&err)
+	name, body, ok := d.public(context.WithoutCancel(ctx), sort, e.record)
+	if !ok {
+		return nil, nil
+	}
+	return write(e.position.Text(store), name, body)
+}
+
+// panicked makes an error of a panic.
+func panicked(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}
+}
+
+// write makes the lines of one server-sent event.
+func write(id, name string, body any) ([]byte, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("api: the public shape of %s: %w", name, err)
+	}
+	var b bytes.Buffer
+	if id != "" {
+		b.WriteString("id: " + id + "\n")
+	}
+	b.WriteString("event: " + name + "\ndata: ")
+	b.Write(text)
+	b.WriteString("\n\n")
+	return b.Bytes(), nil
+}
+
+// Whisper tells those whose feeds are open now something that is never stored
+// and never repeated, such as that somebody types (API-3).
+func (s *Server) Whisper(name string, body any, keys ...string) error {
+	text, err := write("", name, body)
+	if err != nil {
+		return err
+	}
+	s.dispatcher.whisper(&entry{keys: keys, whisper: text})
+	return nil
+}
+
+// WithinStream reads, oldest first, the records of one stream between two
+// positions. A Resume uses it for keys whose events all lie in one stream, as
+// a conversation's mostly do.
+func WithinStream(ctx context.Context, log eventstore.Log, stream string, after, until eventstore.Position) iter.Seq2[eventstore.Record, error] {
+	return func(yield func(eventstore.Record, error) bool) {
+		var found []eventstore.Record
+		for r, err := range log.Read(ctx, eventstore.Query{Stream: stream, From: eventstore.None, Backwards: true}) {
+			if err != nil {
+				yield(r, err)
+				return
+			}
+			if r.Position <= after {
+				break
+			}
+			if r.Position <= until {
+				found = append(found, r)
+			}
+		}
+		for i := len(found) - 1; i >= 0; i-- {
+			if !yield(found[i], nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"parley/api"
+	"parley/domain"
+	"parley/domain/contact"
+	"parley/domain/visitor"
+	"parley/eventstore"
+)
+
+// TestAUD4_WhoIsFoundToBeErasedLaterIsErasedToo: a link that was under way
+// while the contact was erased reaches the visitor all the same, and a request
+// that broke off is seen through.
+func TestAUD4_WhoIsFoundToBeErasedLaterIsErasedToo(t *testing.T) {
+	h := newHouse(t)
+	ctx := context.Background()
+	do(h, &contact.Kind, "ada", contact.Record{ID: "ada", Details: contact.Details{Name: "Ada"}})
+	for _, v := range []string{"early", "late", "other"} {
+		do(h, &visitor.Kind, v, visitor.Arrive{ID: v, Widget: "w", Device: visitor.Device{Browser: domain.Personal("Firefox of " + v)}})
+	}
+	do(h, &visitor.Kind, "early", visitor.Identify{Contact: "ada"})
+	do(h, &contact.Kind, "ada", contact.Erase{}) // and nobody destroyed a key
+	do(h, &visitor.Kind, "late", visitor.Identify{Contact: "ada"})
+
+	erasing := api.Erasing(h.Engine, h.Keys)
+	for range 2 { // again is harmless
+		for r, err := range h.Log.Read(ctx, eventstore.Query{Names: erasing.Names}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := erasing.Work(ctx, r); err != nil {
+				t.Fatalf("%s: %v", r.Name, err)
+			}
+		}
+	}
+	for subject, gone := range map[string]bool{"contact-ada": true, "visitor-early": true, "visitor-late": true, "visitor-other": false} {
+		_, err := h.Keys.Key(subject, false)
+		if got := errors.Is(err, eventstore.ErrNoKey); got != gone {
+			t.Errorf("the key of %s is gone: %v, want %v (%v)", subject, got, gone, err)
+		}
+	}
+}

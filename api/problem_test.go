@@ -1,0 +1,145 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"parley/domain"
+	"parley/eventstore"
+)
+
+func TestAPI1_EveryErrorIsAProblem(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.Limits.Body = 64 })
+	token := r.token("a1", domain.RoleAgent)
+	var fails error
+	r.post("/v1/fail", func(echo.Context) error { return fails })
+	r.post("/v1/body", func(c echo.Context) error {
+		var body struct {
+			Name  string `json:"name"`
+			Inner struct {
+				Count int `json:"count"`
+			} `json:"inner"`
+		}
+		if err := c.Bind(&body); err != nil {
+			return err
+		}
+		return c.NoContent(http.StatusNoContent)
+	})
+	_, parameterError := 0, echo.NewHTTPError(http.StatusBadRequest, "Invalid format for parameter limit: error binding")
+
+	for _, c := range []struct {
+		what   string
+		err    error
+		status int
+		code   string
+	}{
+		{"a rule", domain.Refuse("taken", "SES-2", "it is b's").With("agent", "b"), 409, "taken"},
+		{"a wrapped rule", fmt.Errorf("around: %w", domain.Invalid("name", "give one")), 400, "invalid"},
+		{"another log", eventstore.ErrLogMoved, 410, "log_moved"},
+		{"too much", eventstore.ErrTooLarge, 413, "too_large"},
+		{"a reused key", eventstore.ErrKeyReused, 422, "idempotency_key_reused"},
+		{"a race", &eventstore.ConflictError{Stream: "agent-a"}, 409, "contended"},
+		{"no time", fmt.Errorf("wait: %w", context.DeadlineExceeded), 503, "unavailable"},
+		{"closed", eventstore.ErrClosed, 503, "unavailable"},
+		{"stopped", fmt.Errorf("%w: secret text", eventstore.ErrStopped), 503, "unavailable"},
+		{"a parameter", parameterError, 400, "invalid"},
+		{"anything", errors.New("secret text"), 500, "internal"},
+		{"an unknown code", domain.Refuse("nonsense", "", "secret text"), 500, "internal"},
+		{"damage", &eventstore.DamageError{Where: "secret text"}, 500, "internal"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			fails = c.err
+			a, body := r.ask("POST", "/v1/fail", token, "")
+			p := refused(t, a, body, c.status, c.code)
+			if strings.Contains(body, "secret") {
+				t.Errorf("it leaks: %s", body)
+			}
+			if c.status == 503 && a.Header.Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+			switch c.code {
+			case "taken":
+				if *p.Rule != "SES-2" || (*p.Outcome)["agent"] != "b" || p.Detail != "it is b's" {
+					t.Errorf("%+v", p)
+				}
+			case "invalid":
+				if p.Field == nil || *p.Field != "name" && *p.Field != "limit" {
+					t.Errorf("%+v", p)
+				}
+			case "internal":
+				if p.Reference == nil || !strings.Contains(r.logs.String(), *p.Reference) {
+					t.Errorf("%+v is not in the log", p)
+				}
+			}
+		})
+	}
+
+	json := []string{"Content-Type", "application/json"}
+	for _, c := range []struct {
+		what, body  string
+		headers     []string
+		status      int
+		code, field string
+	}{
+		{"empty", "", json, 400, "invalid_body", ""},
+		{"cut off", `{"name":`, json, 400, "invalid_body", ""},
+		{"no JSON", `name`, json, 400, "invalid_body", ""},
+		{"two values", `{} {}`, json, 400, "invalid_body", ""},
+		{"wrong kind", `{"inner":{"count":"x"}}`, json, 400, "invalid_body", "inner.count"},
+		{"unknown field", `{"nmae":"x"}`, json, 400, "invalid_body", "nmae"},
+		{"no UTF-8", "{\"inner\":{\"count\":1},\"name\":\"Zo\xeb\"}", json, 400, "invalid_body", "name"},
+		{"no type", `{"name":"x"}`, nil, 415, "unsupported_media_type", ""},
+		{"a form", `name=x`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "unsupported_media_type", ""},
+		{"too large", `{"name":"` + strings.Repeat("x", 64) + `"}`, json, 413, "too_large", ""},
+	} {
+		t.Run("body "+c.what, func(t *testing.T) {
+			a, body := r.ask("POST", "/v1/body", token, c.body, c.headers...)
+			p := refused(t, a, body, c.status, c.code)
+			if c.field != "" && (p.Field == nil || *p.Field != c.field) {
+				t.Errorf("field: %s", body)
+			}
+		})
+	}
+	if a, body := r.ask("POST", "/v1/body", token, `{"name":"x"}`, json...); a.StatusCode != 204 {
+		t.Errorf("%d %s", a.StatusCode, body)
+	}
+}
+
+func TestAPI1_AddressesThatAreNoneAreProblems(t *testing.T) {
+	r := newRig(t, nil)
+	a, body := r.ask("GET", "/v1/nothing", "", "")
+	refused(t, a, body, 404, "not_found")
+	a, body = r.ask("DELETE", "/v1/me", "", "")
+	refused(t, a, body, 405, "method_not_allowed")
+	if allow := a.Header.Get("Allow"); !strings.Contains(allow, "GET") {
+		t.Errorf("Allow: %q", allow)
+	}
+}
+
+func TestAQueryThatWaitsTooLongIsBehind(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.Limits.Wait = time.Millisecond })
+	r.operations["GET /v1/wait"] = operation{ID: "getMe"}
+	r.echo.GET("/v1/wait", func(c echo.Context) error {
+		<-c.Request().Context().Done()
+		return c.Request().Context().Err()
+	})
+	a, body := r.ask("GET", "/v1/wait", r.token("a1", domain.RoleAgent), "")
+	refused(t, a, body, 503, "behind")
+}
+
+func TestAPanicIsAProblemAndLeaksNothing(t *testing.T) {
+	r := newRig(t, nil)
+	r.post("/v1/panic", func(echo.Context) error { panic("secret text") })
+	a, body := r.ask("POST", "/v1/panic", r.token("a1", domain.RoleAgent), "")
+	refused(t, a, body, 500, "internal")
+	if strings.Contains(body, "secret") || !strings.Contains(r.logs.String(), "secret text") {
+		t.Errorf("%s\n%s", body, r.logs)
+	}
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"parley/api"
+	"parley/eventstore"
+	"parley/projections"
+	"parley/projections/audit"
+)
+
+func newCheck(cfg *config) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Check the log, the keys and the views for damage and contradictions",
+		Long: `Check reads the whole log several times. First it compares everything with
+everything: each record with its copy, its checksum, its place and every index.
+Then it holds what is told against the rules: room reserved and released once,
+one agent for a conversation, one conversation on a line, nothing counted with a
+gap, and every decision of routing comes out the same when it is made again. Then
+it looks whether a key is left of anybody who was erased, and holds the views
+against the log. It changes nothing. It exits with 1 when anything is wrong, and
+names it.`,
+		Args: exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withLocal(cmd.Context(), cfg, cmd.ErrOrStderr(), func(ctx context.Context, l *local) error {
+				return check(ctx, l, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			})
+		},
+	}
+}
+
+// check follows a check to its end and prints what it finds.
+func check(ctx context.Context, l *local, out, errs io.Writer) error {
+	b := newBar(errs, false)
+	defer b.end()
+	return l.lines(ctx, "/v1/check", nil, func(line []byte) error {
+		var step struct {
+			Done, Total uint64
+			Part        string
+			Finding     string
+			Result      *struct {
+				Store     string
+				Head      string
+				Streams   uint64
+				Decisions int
+				Findings  int
+			}
+		}
+		if err := json.Unmarshal(line, &step); err != nil {
+			return err
+		}
+		r := step.Result
+		switch {
+		case step.Finding != "":
+			b.end()
+			_, err := fmt.Fprintln(out, step.Finding)
+			return err
+		case r == nil:
+			b.at(step.Part, step.Done, step.Total, "")
+			return nil
+		case r.Findings > 0:
+			b.end()
+			return fmt.Errorf("the log %s contradicts itself in %d places; nothing was changed", r.Store, r.Findings)
+		}
+		b.end()
+		_, err := fmt.Fprintf(out, "The log %s is whole: %d streams, up to %s; %d decisions of routing were made again, and are the same.\n", r.Store, r.Streams, r.Head, r.Decisions)
+		return err
+	})
+}
+
+// inFlight is how long before the end of the log something may have begun that
+// is still to be followed up.
+const inFlight = 10 * time.Second
+
+// answerCheck is the server's side: first the bytes, then what they tell.
+func (h *house) answerCheck(w http.ResponseWriter, r *http.Request) error {
+	lines := newLines(w)
+	progress := func(part string) func(done, total uint64) {
+		return func(done, total uint64) { lines.now(map[string]any{"part": part, "done": done, "total": total}) }
+	}
+	report, err := h.bytes(r.Context(), progress("records"))
+	if err != nil {
+		return lines.fail(err)
+	}
+	told, err := audit.Run(r.Context(), h.engine.Log, h.engine.Codec, audit.Options{
+		Zone:  h.cfg.location,
+		Grace: inFlight, Marks: []string{"reactor-policies", "reactor-erasure"}, Progress: progress("rules"),
+	})
+	if err != nil {
+		return lines.fail(err)
+	}
+	found := make([]string, 0, len(told.Findings))
+	for _, f := range told.Findings {
+		found = append(found, f.String())
+	}
+	beside, err := h.beside(r.Context(), progress("views"))
+	if err != nil {
+		return lines.fail(err)
+	}
+	for _, text := range append(found, beside...) {
+		if err := lines.write(map[string]any{"finding": text}); err != nil {
+			return err
+		}
+	}
+	return lines.write(map[string]any{"result": map[string]any{
+		"store": report.Store, "head": eventstore.Position(report.Head).Text(report.Store), "streams": report.Streams, "decisions": told.Decisions, "findings": told.Total + len(beside),
+	}})
+}
+
+// beside looks at what lies beside the log: keys that should be gone, and views
+// that tell something else than the log.
+func (h *house) beside(ctx context.Context, progress func(done, total uint64)) (found []string, err error) {
+	kept, err := api.Unerased(ctx, h.log, h.engine.Codec, h.keys)
+	if err != nil {
+		return nil, err
+	}
+	for _, subject := range kept {
+		found = append(found, fmt.Sprintf("%s was erased and its key is in %s: bring newer keys, or erase again [erased]", subject, h.cfg.keys()))
+	}
+	all := projections.All()
+	for i, p := range all {
+		progress(uint64(i), uint64(len(all)))
+		diff, err := h.runner.Verify(ctx, p.Name)
+		switch {
+		case ctx.Err() != nil:
+			return found, ctx.Err()
+		case errors.Is(err, projections.ErrBehind):
+		case err != nil:
+			if _, damaged := errors.AsType[*eventstore.DamageError](err); damaged || errors.Is(err, eventstore.ErrClosed) {
+				return found, err
+			}
+			found = append(found, fmt.Sprintf("the view %s cannot be read: %v: build it anew with parley projections rebuild %s [view]", p.Name, err, p.Name))
+		case diff != nil:
+			found = append(found, fmt.Sprintf("%v: build it anew with parley projections rebuild %s [view]", diff, p.Name))
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"parley/domain"
+	"parley/domain/agent"
+	"parley/domain/session"
+	"parley/eventstore"
+	"parley/eventstore/embedded"
+	"parley/projections"
+)
+
+// TestCheckNamesWhatContradictsItself plants what no engine would write.
+func TestCheckNamesWhatContradictsItself(t *testing.T) {
+	data := folder(t)
+	serveHere(t, data).stop()
+	parley(t, "check", "--data", data).ok(t)
+	kinds, err := projections.Kinds()
+	if err != nil {
+		t.Fatal(err)
+	}
+	codec := &eventstore.Codec{Kinds: kinds}
+	l, err := embedded.Open(embedded.Options{Dir: filepath.Join(data, "log")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold := domain.Hold("c", 1, "ana")
+	plant := func(stream string, events ...any) {
+		t.Helper()
+		var records []eventstore.Record
+		for _, e := range events {
+			name, text, err := codec.Encode(e, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			records = append(records, eventstore.Record{ID: uuid.New(), Name: name, Command: uuid.New(), HappenedAt: time.Now(), Data: text})
+		}
+		if _, err := l.Append(t.Context(), stream, eventstore.None, records...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plant("agent-ana", agent.Registered{Agent: "ana", Units: 10},
+		agent.Reserved{Agent: "ana", Hold: hold, Conversation: "c", Turn: 1, Units: 20, Purpose: agent.PurposeOffer},
+		agent.UnitsReleased{Agent: "ana", Hold: hold, Conversation: "c", Units: 20}, agent.UnitsReleased{Agent: "ana", Hold: hold, Conversation: "c", Units: 20})
+	plant("session-x", session.Started{Agent: "ana", Form: session.FormConversation, Conversation: "c"})
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	said := parley(t, "check", "--data", data)
+	said.fails(t, exitFail, "contradicts itself in 3 places")
+	for _, want := range []string{
+		"agent-ana at position 2 (revision 1): 20 units of 10 are held after an assignment that nobody forced [capacity]",
+		"agent-ana at position 4 (revision 3): it releases units of " + hold + ", which holds none [units_once]",
+		"session-x at position 5 (revision 0): it is started for x, by which nobody is engaged [session]",
+	} {
+		if !strings.Contains(said.out, want) {
+			t.Errorf("it does not say %q:\n%s", want, said.out)
+		}
+	}
+}

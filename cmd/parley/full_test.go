@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// smallDisk mounts a disk of so many MiB, where this process may.
+func smallDisk(t *testing.T, size int) (dir string, grow func(size int)) {
+	t.Helper()
+	dir = filepath.Join(folder(t), "d")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	mount := func(options string) error {
+		out, err := exec.Command("mount", "-t", "tmpfs", "-o", options, "tmpfs", dir).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	}
+	if err := mount(fmt.Sprintf("size=%dm", size)); err != nil {
+		t.Skipf("a small disk cannot be mounted: run this as root, with mount (%v)", err)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+	})
+	return dir, func(size int) {
+		t.Helper()
+		if err := mount(fmt.Sprintf("remount,size=%dm", size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestAFullDiskRefusesAndLosesNothing fills the disk under the real process: what
+// cannot be written is refused, what was answered is there when it is started
+// again with room, and it goes on.
+func TestAFullDiskRefusesAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	disk, grow := smallDisk(t, 24)
+	s := serveProcess(t, filepath.Join(disk, "data"), "--rate", "0")
+	h := furnish(t, s)
+	id := h.ask("Is there room?")
+	h.engage(t, id)
+	at := "/v1/conversations/" + id + "/messages"
+	told := map[string]string{}
+	var refusal answer
+	for n := range 20_000 {
+		text := fmt.Sprintf("%d %s", n, strings.Repeat("x", 5000))
+		sent := h.visitor.send("POST", at, fields{"text": text})
+		if sent.status != http.StatusCreated {
+			refusal = sent
+			break
+		}
+		told[sent.text("message")] = text
+	}
+	if len(told) < 10 {
+		t.Fatalf("%d messages had room", len(told))
+	}
+	t.Logf("after %d messages: %d %s", len(told), refusal.status, refusal.raw)
+	if refusal.status != 0 && refusal.status < 500 { // 0: the process has ended
+		t.Errorf("the refusal is %d: %s", refusal.status, refusal.raw)
+	}
+	again := h.visitor.send("POST", at, fields{"text": "once more"})
+	if again.status == http.StatusCreated {
+		told[again.text("message")] = "once more" // there was room for this one
+	}
+	h.kill()
+	grow(200)
+	h.again(serveProcess(t, s.data, "--rate", "0"))
+	h.visitor.must(http.StatusCreated, "POST", at, fields{"text": "There is."})
+	h.stop()
+	kept := map[string]string{}
+	for line := range strings.Lines(parley(t, "export", "--clear", "--names", "conversation.message_received", "--data", s.data).ok(t)) {
+		var record struct{ Data struct{ ID, Text string } }
+		decode(t, line, &record)
+		kept[record.Data.ID] = record.Data.Text
+	}
+	for message, text := range told {
+		if kept[message] != text {
+			t.Fatalf("%.20q was answered and is %.20q (%d are there, %d were answered)", text, kept[message], len(kept), len(told))
+		}
+	}
+	parley(t, "check", "--data", s.data).ok(t)
+	parley(t, "projections", "verify", "--all", "--data", s.data).ok(t)
+}
+
+// TestABackupOntoAFullDiskSaysSo tries a disk without room, then with room.
+func TestABackupOntoAFullDiskSaysSo(t *testing.T) {
+	t.Parallel()
+	disk, grow := smallDisk(t, 1)
+	s := serveHere(t, folder(t))
+	furnish(t, s)
+	filler := filepath.Join(disk, "filler")
+	if err := os.WriteFile(filler, make([]byte, 2<<20), 0o600); err == nil {
+		t.Fatal("the disk has room")
+	}
+	to := filepath.Join(disk, "monday")
+	parley(t, "backup", to, "--data", s.data).fails(t, exitFail, to, "no space left on device", "make room", "backup_failed")
+	if _, err := os.Stat(to); !os.IsNotExist(err) {
+		t.Errorf("the folder stays: %v", err)
+	}
+	grow(100)
+	parley(t, "backup", to, "--data", s.data).ok(t)
+}

@@ -1,0 +1,421 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"parley/api"
+	"parley/domain"
+	"parley/eventstore"
+	"parley/eventstore/embedded"
+)
+
+// jsonlTotals is what an import came to; New is how many records were written.
+type jsonlTotals struct {
+	Records int64 `json:"records"`
+	New     int64 `json:"new"`
+}
+
+func newImportJSONL(cfg *config) *cobra.Command {
+	return &cobra.Command{
+		Use:   "jsonl FILE…",
+		Short: "Import what parley export wrote",
+		Long: `Import the records of exports, plain or gzipped, as they are: their ids, times and
+order are kept, and the log goes on where it stood. What is there already stays,
+so that importing again changes nothing and an import that was broken off is
+finished by importing again.
+
+All lines are looked at before the first is written. A line that no export wrote,
+that is missing or stands elsewhere, or that this log cannot take, is named with
+its field and its rule, and nothing is written.
+
+Sealed text stays sealed: bring the keys folder of its log first. Text exported
+with --clear is sealed anew.`,
+		Example: "  parley import jsonl events.jsonl --data /var/lib/parley",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{errors.New("name the files to import, in their order")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, files []string) error {
+			cfg.make, cfg.keysOnly = true, true
+			return withLocal(cmd.Context(), cfg, cmd.ErrOrStderr(), func(ctx context.Context, l *local) error {
+				b := newBar(cmd.ErrOrStderr(), false)
+				defer b.end()
+				if _, err := sendJSONL(ctx, l, files, "looked at", "?check=true", b); err != nil {
+					return fmt.Errorf("%w; nothing was written", err)
+				}
+				total, err := sendJSONL(ctx, l, files, "imported", "", b)
+				b.end()
+				if err != nil {
+					return fmt.Errorf("%w; %d records were written, and are passed over when it is imported again", err, total.New)
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d records, of which %d are new.\n", total.Records, total.New)
+				return err
+			})
+		},
+	}
+}
+
+// fileLine stands between the files of one import.
+const fileLine = `{"file":`
+
+// sendJSONL sends all files as one import.
+func sendJSONL(ctx context.Context, l *local, files []string, what, query string, b *bar) (total jsonlTotals, err error) {
+	var all []io.Reader
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return total, err
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		text, err := plain(f)
+		if err != nil {
+			return total, fmt.Errorf("%s: %w", name, err)
+		}
+		mark, err := json.Marshal(map[string]string{"file": name})
+		if err != nil {
+			return total, err
+		}
+		all = append(all, bytes.NewReader(append(mark, '\n')), &ending{in: named{text, name}})
+	}
+	err = l.lines(ctx, "/v1/imports/jsonl"+query, io.MultiReader(all...), func(line []byte) error {
+		var step struct {
+			Done   jsonlTotals  `json:"done"`
+			Result *jsonlTotals `json:"result"`
+		}
+		if err := json.Unmarshal(line, &step); err != nil {
+			return err
+		}
+		if total = step.Done; step.Result != nil {
+			total = *step.Result
+		}
+		b.at(what, uint64(total.Records), 0, "")
+		return nil
+	})
+	return total, err
+}
+
+// ending marks the end of a file that does not end with a line, so that what
+// follows does not become part of its last one.
+type ending struct {
+	in   io.Reader
+	last byte
+	over bool
+}
+
+func (e *ending) Read(p []byte) (int, error) {
+	if e.over || len(p) == 0 {
+		return 0, io.EOF
+	}
+	n, err := e.in.Read(p)
+	if n > 0 {
+		e.last = p[n-1]
+		return n, nil
+	}
+	if errors.Is(err, io.EOF) && e.last != '\n' && e.last != 0 {
+		e.over, p[0] = true, '\n'
+		return 1, nil
+	}
+	return 0, err
+}
+
+// answerImportJSONL is the server's side. Records are taken as they are, whoever
+// they say did them, so only who owns the folder brings them in.
+func (h *house) answerImportJSONL(w http.ResponseWriter, r *http.Request) error {
+	if !api.CallerOf(r.Context()).Local() {
+		return domain.Refuse("forbidden", "API-5", "records are imported only over the server's local socket: run parley import jsonl beside it")
+	}
+	lines := newLines(w)
+	im := &jsonlImport{
+		log: h.log, codec: h.engine.Codec, keys: h.keys, write: r.URL.Query().Get("check") != "true",
+		streams: map[string]standingStream{}, progress: func(t jsonlTotals) { lines.now(map[string]any{"done": t}) },
+	}
+	err := im.run(r.Context(), r.Body)
+	if err != nil {
+		return errors.Join(lines.write(map[string]any{"done": im.total}), lines.refuse("import_failed", err))
+	}
+	return lines.write(map[string]any{"result": im.total})
+}
+
+// jsonlImport takes the lines of exports into a log, or looks whether it could.
+type jsonlImport struct {
+	log      eventstore.Log
+	codec    *eventstore.Codec
+	keys     keyStore
+	write    bool
+	progress func(jsonlTotals)
+
+	total   jsonlTotals
+	file    string
+	lines   *jsonlReader
+	streams map[string]standingStream
+	last    time.Time // when the last record was recorded
+	waiting []embedded.Ordered
+	size    int
+	count   int
+}
+
+// standingStream is a stream as the import sees it.
+type standingStream struct {
+	head eventstore.Revision // in the log, when the import began
+	next eventstore.Revision // of the next line; None: any
+}
+
+func (im *jsonlImport) run(ctx context.Context, in io.Reader) error {
+	for r, err := range im.log.Read(ctx, eventstore.Query{Backwards: true, Limit: 1}) {
+		if err != nil {
+			return err
+		}
+		im.last = r.RecordedAt
+	}
+	im.lines = newJSONL(in)
+	for ctx.Err() == nil {
+		if peeked, err := im.lines.in.Peek(len(fileLine)); err == nil && string(peeked) == fileLine {
+			if err := im.begin(); err != nil {
+				return err
+			}
+			continue
+		}
+		line, err := im.lines.next()
+		if errors.Is(err, io.EOF) {
+			return errors.Join(im.whole(), im.flush(ctx))
+		}
+		if err == nil && line.record != nil {
+			if err = im.take(ctx, *line.record, line.opened); err != nil {
+				err = fmt.Errorf("line %d: %w", im.lines.n, err)
+			}
+		}
+		if err != nil {
+			return errors.Join(im.flush(ctx), im.in(err))
+		}
+	}
+	return errors.Join(ctx.Err(), im.flush(context.WithoutCancel(ctx)))
+}
+
+// in names the file at hand.
+func (im *jsonlImport) in(err error) error {
+	if im.file == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", im.file, err)
+}
+
+// begin takes up the next file. An export may go on from one file to the next.
+func (im *jsonlImport) begin() error {
+	text, err := im.lines.line()
+	if err != nil {
+		return err
+	}
+	var mark struct{ File string }
+	if err := json.Unmarshal(text, &mark); err != nil {
+		return err
+	}
+	im.file, im.lines.n = mark.File, 0
+	return nil
+}
+
+// whole refuses an export without its end.
+func (im *jsonlImport) whole() error {
+	switch {
+	case im.lines.open:
+		return im.in(fmt.Errorf("line %d: %w", im.lines.n, domain.Invalid("end", "the export has no end: it was broken off or cut; go on with it by parley export --continue")))
+	case im.lines.has.Parley == "":
+		return im.in(fmt.Errorf("line 1: %w", domain.Invalid("parley", "it is empty: an export has a first line that says what it is of")))
+	}
+	return nil
+}
+
+// take takes in one record, unless it is there.
+func (im *jsonlImport) take(ctx context.Context, r eventstore.Record, opened []string) error {
+	im.total.Records++
+	defer func() { im.progress(im.total) }()
+	if len(im.lines.has.Names) > 0 {
+		return domain.Invalid("names", "the export holds some events of each stream only: it is for reading; export without --names")
+	}
+	s, known := im.streams[r.Stream]
+	if !known {
+		var err error
+		if s, err = im.standing(ctx, r.Stream); err != nil {
+			return err
+		}
+	}
+	if known && r.Revision != s.next || r.Revision > s.head+1 && !known {
+		return domain.Invalid("revision", fmt.Sprintf("revision %d of %s was expected here, not %d: lines are missing, or what comes before was not imported", max(s.next, s.head+1), r.Stream, r.Revision))
+	}
+	s.next = r.Revision + 1
+	im.streams[r.Stream] = s
+	if err := im.known(r); err != nil {
+		return err
+	}
+	if r.Revision <= s.head {
+		return im.same(ctx, r, opened)
+	}
+	if r.RecordedAt.Before(im.last) {
+		return domain.Invalid("recordedAt", fmt.Sprintf("it was recorded before %s, up to which this log goes already: import into a log that has not gone on by itself", im.last.Format(time.RFC3339Nano)))
+	}
+	im.last = r.RecordedAt
+	if err := im.readable(r, opened); err != nil {
+		return err
+	}
+	im.total.New++
+	if !im.write {
+		return nil
+	}
+	var err error
+	if r.Data, err = sealData(im.codec, r, opened); err != nil {
+		return err
+	}
+	return im.put(ctx, r)
+}
+
+// standing looks a stream up.
+func (im *jsonlImport) standing(ctx context.Context, stream string) (standingStream, error) {
+	s := standingStream{head: eventstore.None, next: eventstore.None}
+	for r, err := range im.log.Read(ctx, eventstore.Query{Stream: stream, From: eventstore.None, Backwards: true, Limit: 1}) {
+		if err != nil {
+			return s, err
+		}
+		s.head = r.Revision
+	}
+	return s, nil
+}
+
+// known refuses a record of Parley's own kinds that Parley does not know. Of
+// other kinds it knows nothing.
+func (im *jsonlImport) known(r eventstore.Record) error {
+	if !im.codec.Kinds.Has(r.Kind()) {
+		return nil
+	}
+	if _, err := im.codec.Decode(r); err != nil {
+		return domain.Invalid("data", fmt.Sprintf("it is no %s that this program knows: %v", r.Name, err))
+	}
+	return nil
+}
+
+// readable refuses text that nobody could ever read here: sealed under keys that
+// are not there, or of a person whose data were erased here.
+func (im *jsonlImport) readable(r eventstore.Record, opened []string) error {
+	switch {
+	case r.Subject == "" && len(opened) > 0:
+		return domain.Invalid("subject", "it is missing: whose text was opened?")
+	case r.Subject == "":
+		return nil
+	case !im.lines.has.Clear && len(opened) > 0, im.lines.has.Clear && holdsSealed(r.Data):
+		return domain.Invalid("opened", "the first line of the export says otherwise of its text")
+	case im.lines.has.Clear:
+		return im.writable(r, opened)
+	case !holdsSealed(r.Data):
+		return nil
+	}
+	there, err := im.keys.Knows(r.Subject)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return domain.Invalid("data", fmt.Sprintf("it is sealed with the key of %s, which is not here: bring the keys folder of the log it was exported from, or export with --clear", r.Subject))
+	}
+	if _, _, err := openData(im.codec, r); err != nil {
+		return domain.Invalid("data", fmt.Sprintf("it is sealed with another key of %s than there is here: bring the keys folder of the log it was exported from", r.Subject))
+	}
+	return nil
+}
+
+// writable refuses to seal for somebody who was erased here.
+func (im *jsonlImport) writable(r eventstore.Record, opened []string) error {
+	if len(opened) == 0 {
+		return nil
+	}
+	if _, err := im.keys.Key(r.Subject, false); !errors.Is(err, eventstore.ErrNoKey) {
+		return err
+	}
+	there, err := im.keys.Knows(r.Subject)
+	if err != nil || !there {
+		return err
+	}
+	return eventstore.ErrErased.On("data")
+}
+
+// same refuses a record in whose place another one stands.
+func (im *jsonlImport) same(ctx context.Context, r eventstore.Record, opened []string) error {
+	for there, err := range im.log.Read(ctx, eventstore.Query{Stream: r.Stream, From: r.Revision, Limit: 1}) {
+		if err != nil {
+			return err
+		}
+		var was []string
+		if im.lines.has.Clear {
+			if there.Data, was, err = openData(im.codec, there); err != nil {
+				return err
+			}
+		}
+		want, err := recordLine(r, opened)
+		if err != nil {
+			return err
+		}
+		have, err := recordLine(there, was)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(want, have) {
+			return domain.Invalid("revision", fmt.Sprintf("another record than this stands at revision %d of %s: this is another log, or it has gone on otherwise", r.Revision, r.Stream))
+		}
+		return nil
+	}
+	return &eventstore.DamageError{Where: fmt.Sprintf("%s at revision %d", r.Stream, r.Revision), What: "it cannot be read"}
+}
+
+// So many appends, and bytes, are handed over at once.
+const (
+	jsonlAppends = 1024
+	jsonlBytes   = 4 << 20
+)
+
+// put gathers what was recorded together, and hands it over.
+func (im *jsonlImport) put(ctx context.Context, r eventstore.Record) error {
+	size := len(r.Data) + len(r.Name)
+	if n := len(im.waiting); n > 0 {
+		last := &im.waiting[n-1]
+		if last.Stream == r.Stream && r.Command != uuid.Nil && last.Records[0].Command == r.Command && im.count+size <= eventstore.MaxAppend {
+			last.Records = append(last.Records, r)
+			im.size, im.count = im.size+size, im.count+size
+			return nil
+		}
+	}
+	if len(im.waiting) >= jsonlAppends || im.size >= jsonlBytes {
+		if err := im.flush(ctx); err != nil {
+			return err
+		}
+	}
+	im.waiting = append(im.waiting, embedded.Ordered{Stream: r.Stream, Expected: r.Revision - 1, Records: []eventstore.Record{r}})
+	im.size, im.count = im.size+size, size
+	return nil
+}
+
+// flush writes what was gathered, in its order.
+func (im *jsonlImport) flush(ctx context.Context) error {
+	all := im.waiting
+	im.waiting, im.size, im.count = nil, 0, 0
+	if len(all) == 0 {
+		return nil
+	}
+	if own, ok := im.log.(*embedded.Log); ok {
+		return own.AppendAll(ctx, all)
+	}
+	for _, a := range all {
+		if _, err := im.log.Append(ctx, a.Stream, a.Expected, a.Records...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

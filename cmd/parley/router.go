@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"parley/domain"
+	"parley/domain/agent"
+	"parley/domain/conversation"
+	"parley/domain/notification"
+	"parley/domain/routing"
+	"parley/eventstore"
+	"parley/projections"
+)
+
+// router offers waiting conversations to agents, round by round: it keeps a
+// board of the log, lets it decide, and reserves room with each agent chosen.
+// What is asked of the conversation then, follows by policy. All that a round
+// wrote is on the board before the next one.
+type router struct {
+	engine *eventstore.Engine
+	views  *projections.Views
+	zone   *time.Location // the organisation's
+	logger *slog.Logger
+
+	store string
+	board *routing.Board
+	at    eventstore.Position // how far the board has followed
+	seen  eventstore.Position // how far this router has written: no round looks at less
+
+	mu      sync.Mutex // guards what decisions leave behind that are carried out side by side
+	refused []refused
+	failed  []string // conversations whose decision could not be carried out
+}
+
+// refused is a decision that the agent's own stream did not bear out.
+type refused struct {
+	conversation string
+	turn         int
+	agent, code  string
+}
+
+// routerActor is who offers.
+var routerActor = domain.Actor{ID: "router", Role: domain.RoleSystem}
+
+const (
+	// routerRest is how long at least passes between two rounds, so that what
+	// comes together is decided together.
+	routerRest = 2 * time.Millisecond
+	// routerRetry is when what failed is tried again.
+	routerRetry = time.Second
+	// routerLanes bounds the agents who are asked side by side.
+	routerLanes = 32
+)
+
+// run holds rounds until ctx is done: whenever something happened that routing
+// is about, and when the time of something has come.
+func (r *router) run(ctx context.Context) error {
+	info, err := r.engine.Log.Info(ctx)
+	if err != nil {
+		return err
+	}
+	r.store = info.Store
+	for {
+		err := r.follow(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		r.logger.ErrorContext(ctx, "routing stopped and begins again", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(routerRetry):
+		}
+	}
+}
+
+// follow seeds the board, keeps it at the end of the log and holds rounds.
+func (r *router) follow(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s, err := r.seed(ctx)
+	if err != nil {
+		return err
+	}
+	news := make(chan step, 1024)
+	ended := make(chan error, 1)
+	go func() { ended <- r.listen(ctx, s, news) }()
+	wake := time.NewTimer(0)
+	defer wake.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case u := <-news:
+			r.take(u)
+		case <-wake.C:
+		}
+		if err := r.catchUp(ctx, max(r.seen, s.head), news, ended); err != nil {
+			return err
+		}
+		next, err := r.round(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			r.logger.ErrorContext(ctx, "a decision of routing could not be carried out, and is made again", "error", err)
+			next = r.engine.Now().Add(routerRetry)
+		}
+		rest := time.NewTimer(routerRest)
+		select {
+		case err := <-ended:
+			rest.Stop()
+			return err
+		case <-rest.C:
+		}
+		wait := time.Hour
+		if !next.IsZero() {
+			wait = max(0, next.Sub(r.engine.Now()))
+		}
+		wake.Reset(wait)
+	}
+}
+
+// catchUp takes all that is there, and waits for what this router wrote itself.
+func (r *router) catchUp(ctx context.Context, until eventstore.Position, news <-chan step, ended <-chan error) error {
+	for {
+		if r.at >= until {
+			select {
+			case u := <-news:
+				r.take(u)
+				continue
+			default:
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-ended:
+			return err
+		case u := <-news:
+			r.take(u)
+		}
+	}
+}
+
+// take puts one step of the log on the board.
+func (r *router) take(u step) {
+	if u.known {
+		r.board.Fold(u.fact)
+	}
+	r.at = max(r.at, u.position)
+}
+
+// round decides once for all that something touched, and tells when to look
+// again though nothing happens.
+func (r *router) round(ctx context.Context) (again time.Time, err error) {
+	for _, f := range r.refused {
+		r.board.Refused(f.conversation, f.turn, f.agent, f.code)
+	}
+	for _, id := range r.failed {
+		r.board.Look(id)
+	}
+	r.refused, r.failed = nil, nil
+	now := r.engine.Now().Round(0).UTC().Truncate(time.Microsecond)
+	result := r.board.Round(now, r.at.Text(r.store))
+	if err := r.carryOutAll(ctx, result.Choices); err != nil {
+		return time.Time{}, err
+	}
+	if len(r.refused) > 0 {
+		return now, nil
+	}
+	return result.Again, nil
+}
+
+// carryOutAll carries decisions out, for each agent one after the other and for
+// different agents side by side: each waits for the disk several times.
+func (r *router) carryOutAll(ctx context.Context, choices []routing.Choice) error {
+	var order [][]int // of decisions, by agent; those that ask nobody are alone
+	place := map[string]int{}
+	for i, c := range choices {
+		at, ok := place[c.Agent]
+		if !ok || c.Agent == "" {
+			at = len(order)
+			place[c.Agent], order = at, append(order, nil)
+		}
+		order[at] = append(order[at], i)
+	}
+	errs := make([]error, len(choices))
+	var all errgroup.Group
+	all.SetLimit(routerLanes)
+	for _, own := range order {
+		all.Go(func() error {
+			for _, i := range own {
+				if err := r.carryOut(ctx, choices[i]); err != nil {
+					errs[i] = fmt.Errorf("conversation %s: %w", choices[i].Of.ID, err)
+					r.mu.Lock()
+					r.failed = append(r.failed, choices[i].Of.ID)
+					r.mu.Unlock()
+				}
+			}
+			return nil
+		})
+	}
+	return errors.Join(all.Wait(), errors.Join(errs...))
+}
+
+// carryOut reserves room with the agent chosen, or records what was decided
+// otherwise.
+func (r *router) carryOut(ctx context.Context, c routing.Choice) error {
+	d := c.Decision
+	switch d.Action {
+	case domain.ActionOffer:
+		return r.offer(ctx, c)
+	case domain.ActionNone:
+		cmd := conversation.PassOver{Turn: c.Of.Turn, Digest: d.Digest(), At: d.At, Decision: &d}
+		for _, t := range d.Tallies() {
+			cmd.Reasons = append(cmd.Reasons, conversation.Reason{Code: t.Code, Count: t.Count})
+		}
+		return r.record(ctx, c, cmd)
+	case domain.ActionEnd:
+		if d.Why == routing.Closed {
+			return r.record(ctx, c, conversation.EndOutsideHours{Turn: c.Of.Turn, Until: d.HoursUntil, At: d.At, Decision: &d})
+		}
+		return r.record(ctx, c, conversation.Overflow{Turn: c.Of.Turn, Why: d.Why, Action: conversation.OverflowEnd, At: d.At, Decision: &d})
+	case domain.ActionMove:
+		return r.record(ctx, c, conversation.Overflow{Turn: c.Of.Turn, Why: d.Why, Action: conversation.OverflowQueue, Queue: d.Target, At: d.At, Decision: &d})
+	}
+	return r.record(ctx, c, conversation.Overflow{Turn: c.Of.Turn, Why: d.Why, Action: conversation.OverflowKeep, At: d.At, Decision: &d})
+}
+
+// record has the conversation say what was decided.
+func (r *router) record(ctx context.Context, c routing.Choice, cmd domain.Command[conversation.Conversation, conversation.Event]) error {
+	out, err := eventstore.Act(ctx, r.engine, &conversation.Kind, c.Of.ID, cmd, eventstore.Meta{Actor: routerActor, At: c.At})
+	r.sees(out.Position)
+	if _, refusal := errors.AsType[*domain.Error](err); refusal {
+		return nil // it has moved on
+	}
+	return err
+}
+
+// offer asks the agent chosen for room. That his own stream refuses is on record
+// as well: the decision was made, and did not hold.
+func (r *router) offer(ctx context.Context, c routing.Choice) error {
+	d := c.Decision
+	hold := domain.Hold(c.Of.ID, c.Of.Turn, d.Agent)
+	units, profile := routing.Reserving(c.Of)
+	out, err := eventstore.Act(ctx, r.engine, &agent.Kind, d.Agent, agent.Reserve{
+		Hold: hold, Conversation: c.Of.ID, Subject: c.Of.Subject, Turn: c.Of.Turn, Segment: c.Of.Segment, Units: units, Profile: profile,
+		Purpose: agent.PurposeOffer, Forced: d.Forced, Affinity: d.Forced, Presences: r.board.Presences(c.Of.ID), Scenario: scenario(c.Of),
+		Countdown: c.Of.Terms.Countdown, Day: d.At.In(r.zone).Format(time.DateOnly), At: d.At, Position: d.Position, Decision: &d,
+	}, eventstore.Meta{Actor: routerActor, At: d.At, Command: uuid.MustParse(domain.Derive("route", hold, d.Position))})
+	r.sees(out.Position)
+	refusal, ok := errors.AsType[*domain.Error](err)
+	if !ok {
+		return err
+	}
+	r.mu.Lock()
+	r.refused = append(r.refused, refused{c.Of.ID, c.Of.Turn, d.Agent, refusal.Code})
+	r.mu.Unlock()
+	return r.record(ctx, c, conversation.TurnDown{Agent: d.Agent, Code: refusal.Code, Decision: &d})
+}
+
+// sees notes how far this router has written.
+func (r *router) sees(at eventstore.Position) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen = max(r.seen, at)
+}
+
+// scenario says what the agent is told it is (NOT-2).
+func scenario(c conversation.Conversation) string {
+	switch {
+	case c.Returned:
+		return notification.ScenarioReturned
+	case c.Invitation != "":
+		return notification.ScenarioProactive
+	case c.Channel == domain.ChannelSMS:
+		return notification.ScenarioSMS
+	case c.Channel != domain.ChannelChat:
+		return notification.ScenarioSocial
+	case c.Authenticated:
+		return notification.ScenarioAuthenticated
+	}
+	return notification.ScenarioChat
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"parley/eventstore"
+	"parley/eventstore/embedded"
+	"parley/eventstore/esdb"
+)
+
+// store is the log of a house, wherever it lies.
+type store interface {
+	eventstore.Log
+	io.Closer
+}
+
+// openLog opens the log: the one in the data folder, or the one on a server.
+func (h *house) openLog(ctx context.Context) (err error) {
+	if h.shared() {
+		index, err := embedded.OpenCommands(embedded.Options{Dir: h.cfg.index()})
+		if err != nil {
+			return err
+		}
+		h.opened = append(h.opened, index)
+		if h.log, err = esdb.Open(ctx, esdb.Options{Address: h.cfg.store, Commands: index}); err != nil {
+			return err
+		}
+	} else if err = h.cfg.whole(); err == nil {
+		h.log, err = embedded.Open(embedded.Options{Dir: h.cfg.log()})
+	}
+	if err != nil {
+		return err
+	}
+	h.opened = append(h.opened, h.log)
+	return nil
+}
+
+// shared tells whether other servers may work on the same log.
+func (h *house) shared() bool { return h.cfg.store != "" }
+
+// keyStore keeps keys.
+type keyStore interface {
+	eventstore.Keys
+	io.Closer
+	// Knows tells whether a subject ever had a key here: it may be destroyed.
+	Knows(subject string) (bool, error)
+}
+
+// openKeys opens the keys: with the log elsewhere, or served to other engines,
+// other servers of this machine may share them.
+func (h *house) openKeys() error {
+	if h.shared() || h.cfg.esdb.users != "" {
+		keys, err := embedded.OpenSharedKeys(h.cfg.keys())
+		if err != nil {
+			return err
+		}
+		h.keys = keys
+	} else {
+		keys, err := embedded.OpenKeys(embedded.Options{Dir: h.cfg.keys()})
+		if err != nil {
+			return err
+		}
+		h.keys = keys
+	}
+	h.opened = append(h.opened, h.keys)
+	return nil
+}
+
+// ownLog is the log when it lies in the data folder.
+func (h *house) ownLog(forWhat string) (*embedded.Log, error) {
+	if l, ok := h.log.(*embedded.Log); ok {
+		return l, nil
+	}
+	return nil, fmt.Errorf("the log is kept by EventStoreDB: %s with EventStoreDB's own tools", forWhat)
+}
+
+// bytes checks what lies on disk. A server's disk is the server's to check: then
+// only what can be read of it is.
+func (h *house) bytes(ctx context.Context, progress func(done, total uint64)) (embedded.Report, error) {
+	if l, ok := h.log.(*embedded.Log); ok {
+		return l.Check(ctx, progress)
+	}
+	report := embedded.Report{}
+	info, err := h.log.Info(ctx)
+	if err != nil {
+		return report, err
+	}
+	report.Store, report.Head = info.Store, info.Head
+	ends := map[string]eventstore.Revision{}
+	for r, err := range h.log.Read(ctx, eventstore.Query{Until: info.Head}) {
+		if err != nil {
+			return report, err
+		}
+		if last, ok := ends[r.Stream]; r.Revision != last+1 && (ok || r.Revision != 0) {
+			return report, &eventstore.DamageError{Where: r.Stream + " on " + h.cfg.where(), What: fmt.Sprintf("revision %d follows revision %d", r.Revision, last)}
+		}
+		ends[r.Stream] = r.Revision
+		progress(uint64(r.Position), uint64(info.Head))
+	}
+	report.Streams = uint64(len(ends))
+	return report, h.streamsThere(ctx, ends, progress)
+}
+
+// streamsThere sees that streams can be read as far as the whole log tells: a
+// server goes on telling what somebody deleted or truncated, until it cleans up.
+func (h *house) streamsThere(ctx context.Context, ends map[string]eventstore.Revision, progress func(done, total uint64)) error {
+	var done atomic.Uint64
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
+	for stream, end := range ends {
+		g.Go(func() error {
+			for _, from := range []eventstore.Revision{0, end} {
+				found := false
+				for r, err := range h.log.Read(ctx, eventstore.Query{Stream: stream, From: from, Limit: 1}) {
+					if damage, ok := errors.AsType[*eventstore.DamageError](err); ok {
+						return &eventstore.DamageError{Where: stream + " on " + h.cfg.where(), What: damage.What}
+					}
+					if err != nil {
+						return err
+					}
+					found = r.Revision == from
+				}
+				if !found {
+					return &eventstore.DamageError{Where: stream + " on " + h.cfg.where(), What: fmt.Sprintf("its revision %d is in the log, and not in the stream: somebody deleted it", from)}
+				}
+			}
+			n := done.Add(1)
+			if n%64 == 0 {
+				progress(n, uint64(len(ends)))
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// where names the place of the log, without a password.
+func (c *config) where() string {
+	if c.store == "" {
+		return c.log()
+	}
+	scheme, rest, ok := strings.Cut(c.store, "://")
+	if at := strings.LastIndexByte(rest, '@'); ok && at >= 0 {
+		rest = rest[at+1:]
+	}
+	return scheme + "://" + rest
+}

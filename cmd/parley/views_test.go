@@ -1,0 +1,173 @@
+package main
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// viewFile finds the database of a projection.
+func viewFile(t *testing.T, data, name string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(data, "views", name+".v*.db"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("the databases of %s are %v: %v", name, found, err)
+	}
+	return found[0]
+}
+
+func TestViewsAreRebuiltAndVerified(t *testing.T) {
+	t.Parallel()
+	s := serveHere(t, folder(t))
+	h := furnish(t, s)
+	h.talk(t, "Where is my parcel?", "On its way.")
+	star(t, sample, "--data", s.data)
+	both := func() {
+		t.Helper()
+		for _, args := range [][]string{
+			{"projections", "verify", "--all"}, {"projections", "rebuild", "--all"}, {"projections", "rebuild", "agent_capacity", "timeline", "--compare"},
+			{"projections", "verify", "timeline"},
+		} {
+			if out := parley(t, append(args, "--data", s.data)...).ok(t); !strings.HasPrefix(out, "ok, in ") {
+				t.Errorf("%v says %q", args, out)
+			}
+		}
+	}
+	agents := func() string { return h.look(h.admin, "/v1/agents").raw }
+	before := agents()
+	both()
+	if after := agents(); after != before {
+		t.Errorf("rebuilt:\n%s\nbefore:\n%s", after, before)
+	}
+	s.stop()
+	both()
+
+	// Views can be deleted: they come back.
+	if err := os.RemoveAll(filepath.Join(s.data, "views")); err != nil {
+		t.Fatal(err)
+	}
+	h.again(serveHere(t, s.data))
+	if after := agents(); after != before {
+		t.Errorf("rebuilt from nothing:\n%s\nbefore:\n%s", after, before)
+	}
+}
+
+func TestVerifyFindsARowThatWasChangedByHand(t *testing.T) {
+	t.Parallel()
+	s := serveHere(t, folder(t))
+	h := furnish(t, s)
+	h.engage(t, h.ask("Where is my parcel?"))
+	s.stop()
+	parley(t, "projections", "verify", "--all", "--data", s.data).ok(t)
+
+	for _, c := range []struct{ projection, statement string }{
+		{"agent_capacity", "UPDATE agents SET units = units + 1"},
+		{"active", "DELETE FROM active_conversations"},
+		{"self_service", "INSERT INTO self_service_conversations (conversation, visitor, contact, accepted_at, ended_at) VALUES ('made-up', 'v', '', 0, 0)"},
+	} {
+		db, err := sql.Open("sqlite", viewFile(t, s.data, c.projection))
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed, err := db.Exec(c.statement)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := changed.RowsAffected(); n == 0 || err != nil {
+			t.Fatalf("%s changed %d rows: %v", c.statement, n, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		parley(t, "projections", "verify", "--all", "--data", s.data).fails(t, exitFail, c.projection, "table", "the log says")
+		parley(t, "projections", "verify", c.projection, "--json", "--data", s.data).fails(t, exitFail, c.projection)
+		parley(t, "projections", "rebuild", c.projection, "--data", s.data).ok(t)
+		parley(t, "projections", "verify", "--all", "--data", s.data).ok(t)
+	}
+}
+
+// rows fails the test unless the views of two folders are the same, row for
+// row.
+func rows(t *testing.T, first, second string) {
+	t.Helper()
+	a, b := allRows(t, first), allRows(t, second)
+	for table, want := range a {
+		if got := b[table]; got != want {
+			t.Errorf("%s holds\n%s\ninstead of\n%s", table, got, want)
+		}
+	}
+	if len(a) != len(b) || len(a) == 0 {
+		t.Errorf("%d tables instead of %d", len(b), len(a))
+	}
+}
+
+// allRows gives what every table of every view holds, but for what the runner
+// keeps for itself.
+func allRows(t *testing.T, data string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(data, "views", "*.v*.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, file := range files {
+		name, _, _ := strings.Cut(filepath.Base(file), ".")
+		db, err := sql.Open("sqlite", file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tables, err := db.Query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'parley_%'")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for tables.Next() {
+			var table string
+			if err := tables.Scan(&table); err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, table)
+		}
+		if err := errors.Join(tables.Err(), tables.Close()); err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range names {
+			all[name+"."+table] = tableText(t, db, table)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+func tableText(t *testing.T, db *sql.DB, table string) string {
+	t.Helper()
+	found, err := db.Query("SELECT * FROM " + table + " ORDER BY 1, 2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns, err := found.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for found.Next() {
+		values, into := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := found.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&text, values...)
+	}
+	if err := errors.Join(found.Err(), found.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
+}

@@ -1,0 +1,27 @@
+package contact
+
+import (
+	"testing"
+
+	"parley/domain"
+	"parley/domain/spec"
+)
+
+func TestSUM3_AUD4_ContactsAreRecordedNotedAndErased(t *testing.T) {
+	known := Recorded{Contact: "kim", Details: kim, Digest: "d1"}
+	noted := Noted{Contact: "kim", ID: "n1", Text: "x", By: ana}
+	spec.Run(t, &Kind, []spec.Case[Contact, Event]{
+		{Name: "known", When: Record{ID: "kim", Details: kim, Digest: "d1"}, Then: []Event{known}},
+		{Name: "the same details again, though noted since", Given: []Event{known, noted}, When: Record{ID: "kim", Details: kim, Digest: "d1"}},
+		{Name: "another account is news", Given: []Event{known}, When: Record{ID: "kim", Details: kim, Digest: "d1", Account: "acme"}, Then: []Event{Recorded{Contact: "kim", Details: kim, Digest: "d1", Account: "acme"}}},
+		{Name: "back to former details is news", Given: []Event{known, Recorded{Contact: "kim", Digest: "d2"}}, When: Record{ID: "kim", Details: kim, Digest: "d1"}, Then: []Event{known}},
+		{Name: "a note", Given: []Event{known}, When: Note{ID: "n1", Text: "x", By: ana}, Then: []Event{noted}},
+		{Name: "a note sent again", Given: []Event{known, noted}, When: Note{ID: "n1", Text: "x", By: ana}},
+		{Name: "a call", Given: []Event{known}, When: AddActivity{ID: "a", Form: ActivityCall, Title: "Called", By: ana}, Then: []Event{ActivityAdded{Contact: "kim", ID: "a", Form: ActivityCall, Title: "Called", By: ana}}},
+		{Name: "a dance", Given: []Event{known}, When: AddActivity{ID: "a", Form: "dance", Title: "x", By: ana}, Err: domain.Invalid("form", "")},
+		{Name: "erased", Given: []Event{known}, When: Erase{}, Then: []Event{Erased{Contact: "kim"}}},
+		{Name: "erased for good", Given: []Event{known, Erased{Contact: "kim"}}, When: Record{ID: "kim", Details: kim}, Err: ErrErased},
+		{Name: "nothing is noted on who is erased", Given: []Event{known, Erased{Contact: "kim"}}, When: Note{ID: "n2", Text: "x"}, Err: ErrErased},
+		{Name: "a note on nobody", When: Note{ID: "n1", Text: "x", By: ana}, Err: ErrUnknown},
+	})
+}

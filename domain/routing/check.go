@@ -1,0 +1,196 @@
+package routing
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"parley/domain"
+	"parley/domain/agent"
+	"parley/domain/conversation"
+)
+
+// Check makes every decision of a log again while the log is read from its
+// beginning, and tells which come out otherwise (RTE-7). It keeps what happened
+// since the oldest round that may not be whole was decided.
+type Check struct {
+	board    *Board
+	position func(text string) (uint64, bool)
+	// Moved tells that a position belongs to a log that this one was moved from:
+	// what was decided there cannot be made again here, and is skipped. Nil knows
+	// of none.
+	Moved func(text string) bool
+	wrong func(conversation string, at uint64, what string)
+
+	pending []placed   // what the board has not seen yet
+	folded  uint64     // how far the board has seen
+	rounds  []*written // that may not be whole yet
+	Checked int        // decisions that were made again
+	Skipped int        // those of rounds that a crash tore apart, or that another router had overtaken by far
+}
+
+// idleAtMost is how many records may follow a round's last decision before the
+// round is taken for whole, unless its router's next one comes.
+const idleAtMost = 1 << 14
+
+type placed struct {
+	fact     domain.Fact
+	position uint64
+}
+
+type decision struct {
+	Recorded
+	recorded uint64
+}
+
+// written is a round as far as it is on record. The rounds of two routers, of
+// whom one does not know yet that the other has taken over, lie between each
+// other.
+type written struct {
+	decisions []decision
+	at        uint64 // the position that it was decided at
+	known     bool   // that is a position of this log
+	whole     bool   // its router went on to the next
+}
+
+func (w *written) first() decision { return w.decisions[0] }
+func (w *written) last() uint64    { return w.decisions[len(w.decisions)-1].recorded }
+
+// NewCheck makes a check. Position reads a position that a decision names; wrong
+// is told of each that comes out otherwise.
+func NewCheck(zone func(string) *time.Location, own *time.Location, position func(string) (uint64, bool), wrong func(conversation string, at uint64, what string)) *Check {
+	return &Check{board: New(zone, own), position: position, wrong: wrong}
+}
+
+// See takes the next event of the log.
+func (c *Check) See(f domain.Fact, position uint64) {
+	if r, ok := recorded(f); ok {
+		c.add(decision{r, position})
+	}
+	c.pending = append(c.pending, placed{f, position})
+	for len(c.rounds) > 0 && (c.rounds[0].whole || position-c.rounds[0].last() > idleAtMost) {
+		c.again(c.rounds[0])
+		c.rounds = slices.Delete(c.rounds, 0, 1)
+	}
+	if len(c.rounds) == 0 && len(c.pending) > 4096 { // nothing is decided: what is long past is not asked for
+		c.fold(c.pending[len(c.pending)-2048].position)
+	}
+}
+
+// add puts a decision to its round. The rounds are kept in the order of the
+// positions that they were decided at.
+func (c *Check) add(d decision) {
+	for _, w := range c.rounds {
+		if w.first().together(d.Recorded) {
+			w.decisions = append(w.decisions, d)
+			return
+		}
+	}
+	w := &written{decisions: []decision{d}}
+	w.at, w.known = c.position(d.Position)
+	for _, before := range c.rounds { // a router begins a round once all of the last is on record
+		before.whole = before.whole || before.first().Round+1 == d.Round && before.last() <= w.at
+	}
+	i := len(c.rounds)
+	for i > 0 && c.rounds[i-1].at > w.at {
+		i--
+	}
+	c.rounds = slices.Insert(c.rounds, i, w)
+}
+
+func (r Recorded) together(o Recorded) bool {
+	return r.Position == o.Position && r.Round == o.Round && r.At.Equal(o.At)
+}
+
+// DecisionOf gives the decision that an event keeps; nil when it keeps none. An
+// offer is on record with the reservation, whatever the conversation said to it
+// then.
+func DecisionOf(f domain.Fact) *domain.Decision {
+	switch e := f.Event.(type) {
+	case agent.Reserved:
+		return e.Decision
+	case conversation.TurnedDown:
+		return e.Decision
+	case conversation.PassedOver:
+		return e.Decision
+	case conversation.Overflowed:
+		return e.Decision
+	case conversation.Told:
+		return e.Decision
+	}
+	return nil
+}
+
+func recorded(f domain.Fact) (Recorded, bool) {
+	d := DecisionOf(f)
+	if d == nil {
+		return Recorded{}, false
+	}
+	id := f.ID
+	if e, ok := f.Event.(agent.Reserved); ok {
+		id = e.Conversation
+	}
+	return Recorded{Conversation: id, Decision: *d}, true
+}
+
+// fold puts on the board what happened up to a position.
+func (c *Check) fold(until uint64) {
+	n := 0
+	for n < len(c.pending) && c.pending[n].position <= until {
+		c.board.Fold(c.pending[n].fact)
+		n++
+	}
+	c.pending, c.folded = slices.Delete(c.pending, 0, n), max(c.folded, until)
+	clear(c.board.changed) // nobody holds rounds here
+	clear(c.board.freed)
+	clear(c.board.stale)
+}
+
+// End looks at the rounds that are left; it is called once the log is read.
+func (c *Check) End() {
+	for _, w := range c.rounds {
+		c.again(w)
+	}
+	c.rounds = nil
+}
+
+// again makes the decisions of a round again.
+func (c *Check) again(w *written) {
+	round, at := w.decisions, w.at
+	switch {
+	case !w.known && c.Moved != nil && c.Moved(round[0].Position):
+		c.Skipped += len(round)
+		return
+	case !w.known:
+		c.wrong(round[0].Conversation, round[0].recorded, fmt.Sprintf("it names the position %q, which is none", round[0].Position))
+		return
+	case at < c.folded: // its picture was older than what was looked at since
+		c.Skipped += len(round)
+		return
+	}
+	slices.SortStableFunc(round, func(a, b decision) int {
+		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(last(a.Action == domain.ActionOffer), last(b.Action == domain.ActionOffer)))
+	})
+	c.fold(at)
+	whole, given := round[:0:0], 0
+	for _, d := range round {
+		if d.Index != given { // one before it is not on record: a crash came between
+			c.Skipped++
+			continue
+		}
+		if d.Action == domain.ActionOffer {
+			given++
+		}
+		whole = append(whole, d)
+	}
+	decisions := make([]Recorded, len(whole))
+	for i, d := range whole {
+		decisions[i] = d.Recorded
+	}
+	for i, d := range c.board.Again(decisions) {
+		if c.Checked++; !d.Same(whole[i].Decision) {
+			c.wrong(whole[i].Conversation, whole[i].recorded, fmt.Sprintf("it is on record as %+v, and made again it is %+v", whole[i].Decision, d))
+		}
+	}
+}

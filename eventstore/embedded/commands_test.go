@@ -1,0 +1,127 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"parley/eventstore"
+)
+
+// TestCommandsOnRecordAreNeverNew: the filter may be unsure, never wrong, also
+// for what was on record when the log was opened.
+func TestCommandsOnRecordAreNeverNew(t *testing.T) {
+	dir := t.TempDir()
+	var on []uuid.UUID
+	for turn := range 2 {
+		l, err := Open(Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 300 {
+			r := eventstore.Record{ID: uuid.New(), Name: "line.taken", Command: uuid.New(), Data: []byte("{}")}
+			if _, err := l.Append(t.Context(), "line-"+r.ID.String(), eventstore.None, r); err != nil {
+				t.Fatal(err)
+			}
+			on = append(on, r.Command)
+		}
+		for !l.commands.whole.Load() { // asked often enough, it is filled in beside us
+			if known, err := l.knows(uuid.New()); known || err != nil {
+				t.Fatalf("a new command is on record: %v", err)
+			}
+		}
+		for _, c := range on {
+			if known, err := l.knows(c); l.commands.new(c) || err != nil || !known {
+				t.Fatalf("turn %d: a command on record is taken for new (%v, %v)", turn, known, err)
+			}
+		}
+		unsure := 0
+		for range 1000 {
+			c := uuid.New()
+			if !l.commands.new(c) {
+				unsure++
+			}
+			if known, err := l.knows(c); known || err != nil {
+				t.Fatalf("a new command is on record: %v", err)
+			}
+		}
+		if unsure > 10 {
+			t.Errorf("turn %d: %d of 1000 new commands had to be looked for", turn, unsure)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestAFullLayerIsStillSure: with as many commands as a layer takes, few that
+// are new have to be looked for.
+func TestAFullLayerIsStillSure(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: it takes seconds; leave out -short to run it")
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	fresh := func() (c uuid.UUID) {
+		binary.LittleEndian.PutUint64(c[:8], random.Uint64())
+		binary.LittleEndian.PutUint64(c[8:], random.Uint64())
+		return c
+	}
+	var c commands
+	c.whole.Store(true)
+	var sample []uuid.UUID
+	for n := range layerCommands {
+		command := fresh()
+		c.add(command)
+		if n%1000 == 0 {
+			sample = append(sample, command)
+		}
+	}
+	for _, command := range sample {
+		if c.new(command) {
+			t.Fatal("a command that was added is taken for new")
+		}
+	}
+	unsure := 0
+	for range 100_000 {
+		if !c.new(fresh()) {
+			unsure++
+		}
+	}
+	if unsure > 2000 {
+		t.Errorf("%d of 100,000 new commands have to be looked for", unsure)
+	}
+	if len(c.layers) != 1 {
+		t.Errorf("%d layers", len(c.layers))
+	}
+	c.add(fresh())
+	if len(c.layers) != 2 {
+		t.Errorf("%d layers after one more", len(c.layers))
+	}
+}
+
+func BenchmarkKnows(b *testing.B) {
+	l, err := Open(Options{Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	for range b.N/50 + 1000 {
+		r := eventstore.Record{ID: uuid.New(), Name: "line.taken", Command: uuid.New(), Data: []byte("{}")}
+		if _, err := l.Append(b.Context(), "line-"+r.ID.String(), eventstore.None, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for !l.commands.whole.Load() {
+		if _, err := l.knows(uuid.New()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ResetTimer()
+	for range b.N {
+		if known, err := l.knows(uuid.New()); known || err != nil {
+			b.Fatal(known, err)
+		}
+	}
+}

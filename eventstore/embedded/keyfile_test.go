@@ -1,0 +1,325 @@
+package embedded
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"parley/eventstore"
+)
+
+func openKeys(t *testing.T, o Options) *Keys {
+	t.Helper()
+	k, err := OpenKeys(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := k.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return k
+}
+
+func key(t *testing.T, k *Keys, subject string) []byte {
+	t.Helper()
+	b, err := k.Key(subject, true)
+	if err != nil || len(b) != 32 || bytes.Equal(b, make([]byte, 32)) {
+		t.Fatalf("key of %s: %x, %v", subject, b, err)
+	}
+	return b
+}
+
+func TestKeys(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data", "keys")
+	k := openKeys(t, Options{Dir: dir})
+	if _, err := k.Key("visitor-1", false); !errors.Is(err, eventstore.ErrNoKey) {
+		t.Fatalf("a key that was never made: %v", err)
+	}
+	one, two := key(t, k, "visitor-1"), key(t, k, "visitor-2")
+	if bytes.Equal(one, two) || !bytes.Equal(one, key(t, k, "visitor-1")) {
+		t.Fatal("each subject has one key of its own")
+	}
+	secret, err := k.Secret("hmac")
+	if err != nil || len(secret) != 32 {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for _, subject := range []string{"visitor-2", "visitor-never"} {
+			if err := k.Destroy(subject); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Key("visitor-1", false); !errors.Is(err, eventstore.ErrClosed) {
+		t.Fatalf("a key after closing: %v", err)
+	}
+	k = openKeys(t, Options{Dir: dir})
+	if again, err := k.Key("visitor-1", false); err != nil || !bytes.Equal(one, again) {
+		t.Fatalf("the key is %x, was %x, %v", again, one, err)
+	}
+	if again, err := k.Secret("hmac"); err != nil || !bytes.Equal(secret, again) {
+		t.Fatalf("the secret is %x, was %x, %v", again, secret, err)
+	}
+	for _, subject := range []string{"visitor-2", "visitor-never"} {
+		if _, err := k.Key(subject, true); !errors.Is(err, eventstore.ErrNoKey) {
+			t.Fatalf("%s has a key again: %v", subject, err)
+		}
+	}
+	file, err := os.ReadFile(filepath.Join(dir, keysFile))
+	if err != nil || bytes.Contains(file, two) || !bytes.Contains(file, one) {
+		t.Fatalf("a destroyed key must be gone from the file, and only that: %v", err)
+	}
+	for name, mode := range map[string]os.FileMode{dir: 0o700 | os.ModeDir, filepath.Join(dir, keysFile): 0o600} {
+		if info, err := os.Stat(name); err != nil || info.Mode() != mode {
+			t.Errorf("%s has mode %v, want %v (%v)", name, info.Mode(), mode, err)
+		}
+	}
+	if _, err := OpenKeys(Options{Dir: dir}); !errors.Is(err, ErrLocked) {
+		t.Errorf("a second opener gets %v", err)
+	}
+}
+
+// crashKeys makes and destroys keys from several sides until the disk is cut
+// off, and looks at what was acknowledged.
+func crashKeys(seed uint64, percent int, unsynced bool) error {
+	disk := vfs.NewCrashableMem()
+	k, err := OpenKeys(Options{Dir: "data/keys", FS: disk, unsynced: unsynced})
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	alive, destroyed := map[string][]byte{}, map[string]bool{}
+	random := rand.New(rand.NewPCG(seed, 1))
+	stop := 1 + random.IntN(150)
+	crash := make(chan struct{})
+	var crashed *vfs.MemFS
+	var acknowledged, gone map[string][]byte
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-crash:
+					return
+				default:
+				}
+				subject := fmt.Sprintf("visitor-%d-%d", w, n)
+				b, err := k.Key(subject, true)
+				if err != nil {
+					return
+				}
+				mu.Lock()
+				alive[subject] = b
+				full := len(alive)+len(destroyed) >= stop
+				if full && crashed == nil {
+					acknowledged, gone = map[string][]byte{}, map[string][]byte{}
+					for s, b := range alive {
+						acknowledged[s] = b
+					}
+					for s := range destroyed {
+						gone[s] = nil
+					}
+					crashed = disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: random})
+					close(crash)
+				}
+				mu.Unlock()
+				if n%3 == 0 {
+					mu.Lock()
+					delete(alive, subject)
+					mu.Unlock()
+					if k.Destroy(subject) != nil {
+						return
+					}
+					mu.Lock()
+					destroyed[subject] = true
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := k.Close(); err != nil {
+		return err
+	}
+	for range 2 { // a second crash right after opening changes nothing
+		k, err := OpenKeys(Options{Dir: "data/keys", FS: crashed})
+		if err != nil {
+			return err
+		}
+		for subject, want := range acknowledged {
+			if got, err := k.Key(subject, false); err != nil || !bytes.Equal(got, want) {
+				return fmt.Errorf("the key of %s is %x, was %x: %v", subject, got, want, err)
+			}
+		}
+		for subject := range gone {
+			if _, err := k.Key(subject, true); !errors.Is(err, eventstore.ErrNoKey) {
+				return fmt.Errorf("%s was destroyed and has a key: %v", subject, err)
+			}
+		}
+		if _, err := k.Key("visitor-after", true); err != nil {
+			return err
+		}
+		next := crashed.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: random})
+		if err := k.Close(); err != nil {
+			return err
+		}
+		crashed = next
+	}
+	return nil
+}
+
+func TestKeysSurviveCrashes(t *testing.T) {
+	for seed := range crashSeeds(t) {
+		for _, percent := range []int{0, 50} {
+			if err := crashKeys(seed, percent, false); err != nil {
+				t.Fatalf("seed %d, %d%% of what was not synced kept: %v", seed, percent, err)
+			}
+		}
+	}
+}
+
+func TestKeysCrashTestSeesAMissingSync(t *testing.T) {
+	if err := crashKeys(1, 0, true); err == nil {
+		t.Fatal("without a sync the crash test must fail")
+	}
+}
+
+func TestKeysDamage(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, keysFile)
+	k := openKeys(t, Options{Dir: dir})
+	for n := range 10 {
+		key(t, k, fmt.Sprintf("visitor-%d", n))
+	}
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 0; at < len(good); at += 7 {
+		bad := bytes.Clone(good)
+		bad[at] ^= 0x10
+		expectKeysDamage(t, dir, bad, fmt.Sprintf("a flipped bit in byte %d", at))
+	}
+	zeroed := bytes.Clone(good)
+	clear(zeroed[3*slotSize : 4*slotSize])
+	expectKeysDamage(t, dir, zeroed, "an acknowledged slot that is empty")
+	expectKeysDamage(t, dir, good[:5*slotSize], "a file cut off")
+	twice := bytes.Clone(good)
+	copy(twice[4*slotSize:], good[3*slotSize:4*slotSize])
+	expectKeysDamage(t, dir, twice, "a subject twice")
+	torn := append(bytes.Clone(good), make([]byte, slotSize/2)...)
+	if err := os.WriteFile(name, torn, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	key(t, openKeys(t, Options{Dir: dir}), "visitor-new")
+}
+
+func expectKeysDamage(t *testing.T, dir string, file []byte, what string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, keysFile), file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k, err := OpenKeys(Options{Dir: dir})
+	var d *eventstore.DamageError
+	if !errors.As(err, &d) {
+		t.Errorf("%s: %v", what, err)
+	}
+	if err == nil {
+		_ = k.Close()
+	}
+	after, err := os.ReadFile(filepath.Join(dir, keysFile))
+	if err != nil || !bytes.Equal(after, file) {
+		t.Errorf("%s: the damaged file was changed (%v)", what, err)
+	}
+}
+
+// TestKeysStopAfterAFailedWrite lets the disk fail: no key is given out that
+// may not be on disk, and what was there before can still be read.
+func TestKeysStopAfterAFailedWrite(t *testing.T) {
+	var failing atomic.Bool
+	mem := vfs.NewMem()
+	disk := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if failing.Load() && op.Kind == errorfs.OpFileSync {
+			return errorfs.ErrInjected
+		}
+		return nil
+	}))
+	k := openKeys(t, Options{Dir: "keys", FS: disk})
+	one := key(t, k, "visitor-1")
+	failing.Store(true)
+	for range 2 {
+		for _, subject := range []string{"visitor-2", "visitor-3"} {
+			if b, err := k.Key(subject, true); err == nil {
+				t.Fatalf("%s got the key %x", subject, b)
+			}
+		}
+	}
+	if _, err := k.Key("visitor-2", false); err == nil {
+		t.Fatal("a key that may not be on disk was given out")
+	}
+	if b, err := k.Key("visitor-1", false); err != nil || !bytes.Equal(b, one) {
+		t.Fatalf("an earlier key: %x, %v", b, err)
+	}
+	if err := k.Destroy("visitor-1"); err == nil {
+		t.Fatal("a destruction was acknowledged that may not be on disk")
+	}
+	if err := k.Destroy("visitor-1"); err == nil {
+		t.Fatal("repeated, it was acknowledged")
+	}
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openKeys(t, Options{Dir: "keys", FS: mem})
+	if err := again.Destroy("visitor-1"); err != nil {
+		t.Fatal(err)
+	}
+	key(t, again, "visitor-3")
+}
+
+// TestAKeyFileCutOffIsKnownForIt: also when nothing but the last key is lost.
+func TestAKeyFileCutOffIsKnownForIt(t *testing.T) {
+	dir := t.TempDir()
+	k, err := OpenKeys(Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 5 {
+		if _, err := k.Key(fmt.Sprint("visitor-", n), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, keysFile)
+	whole, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cut := range []int{len(whole) - 1, len(whole) - slotSize/2, len(whole) - slotSize, 2*slotSize + 3} {
+		if err := os.WriteFile(name, whole[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var damage *eventstore.DamageError
+		if k, err := OpenKeys(Options{Dir: dir}); !errors.As(err, &damage) {
+			t.Fatalf("cut off at %d of %d it opens: %v, %v", cut, len(whole), k, err)
+		}
+	}
+}

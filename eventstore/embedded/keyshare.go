@@ -1,0 +1,326 @@
+package embedded
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"parley/eventstore"
+)
+
+// SharedKeys is the eventstore.Keys of a folder that several processes of one
+// machine open at once, such as two servers on one log elsewhere. The file is
+// that of Keys. Who writes holds a lock; who reads looks into the file each
+// time, so that a key that any of them destroyed is gone for all at once.
+type SharedKeys struct {
+	name    string
+	file    vfs.File
+	lock    io.Closer // keeps out who wants the folder for itself
+	writing *os.File  // locked by who writes
+
+	mu     sync.Mutex
+	places map[string]uint32 // slots by subject
+	count  uint32
+	failed error
+}
+
+// OpenSharedKeys opens the keys of a folder, or makes them.
+func OpenSharedKeys(dir string) (*SharedKeys, error) {
+	if err := makeFolder(vfs.Default, dir); err != nil {
+		return nil, fmt.Errorf("eventstore: cannot make %s: %w", dir, err)
+	}
+	lock, err := lockKeys(filepath.Join(dir, keysLock), true)
+	if err != nil {
+		return nil, locked(dir, err)
+	}
+	k := &SharedKeys{name: filepath.Join(dir, keysFile), lock: lock, places: map[string]uint32{}}
+	if k.writing, err = os.OpenFile(filepath.Join(dir, keysWriting), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	err = k.alone(func() error { return k.open(dir) })
+	if err != nil {
+		if k.file != nil {
+			err = errors.Join(err, k.file.Close())
+		}
+		return nil, errors.Join(err, k.writing.Close(), lock.Close())
+	}
+	return k, nil
+}
+
+// keysWriting is the file that is locked while one of several processes writes.
+const keysWriting = "WRITING"
+
+func (k *SharedKeys) open(dir string) error {
+	one := &Keys{name: k.name, slots: map[string]*place{}}
+	err := one.open(vfs.Default, dir)
+	k.file, k.count = one.file, one.count
+	for subject, p := range one.slots {
+		k.places[subject] = p.at
+		clear(p.key[:])
+	}
+	return err
+}
+
+// alone does something while no other process writes.
+func (k *SharedKeys) alone(do func() error) error {
+	if err := lockWriting(k.writing); err != nil {
+		return fmt.Errorf("eventstore: cannot lock %s: %w", k.writing.Name(), err)
+	}
+	return errors.Join(do(), unlockWriting(k.writing))
+}
+
+// Key gives a subject's key. A new one is on disk before it is returned.
+func (k *SharedKeys) Key(subject string, create bool) ([]byte, error) {
+	if err := validSubject(subject); err != nil {
+		return nil, err
+	}
+	want := byte(0)
+	if create {
+		want = slotAlive
+	}
+	s, err := k.find(subject, want)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil || s.state != slotAlive {
+		return nil, eventstore.ErrNoKey
+	}
+	return s.key[:], nil
+}
+
+// Knows tells whether a subject ever had a key here: it may be destroyed.
+func (k *SharedKeys) Knows(subject string) (bool, error) {
+	s, err := k.find(subject, 0)
+	return s != nil, err
+}
+
+// Secret gives a secret of the store, and makes it when it is first asked for.
+func (k *SharedKeys) Secret(name string) ([]byte, error) {
+	name = "secret/" + name
+	if err := validSubject(name); err != nil {
+		return nil, err
+	}
+	s, err := k.find(name, slotSecret)
+	if err != nil {
+		return nil, err
+	}
+	if s.state != slotSecret {
+		return nil, eventstore.ErrNoKey
+	}
+	return s.key[:], nil
+}
+
+// Destroy overwrites a subject's key and sees that it never gets another.
+func (k *SharedKeys) Destroy(subject string) error {
+	if err := validSubject(subject); err != nil {
+		return err
+	}
+	s, err := k.find(subject, slotDestroyed)
+	if err != nil || s.state == slotDestroyed {
+		return err
+	}
+	if s.state != slotAlive {
+		return fmt.Errorf("eventstore: %q is no subject", subject)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.failed != nil {
+		return k.failed
+	}
+	return k.alone(func() error {
+		return k.write(&slot{state: slotDestroyed, subject: subject}, k.places[subject])
+	})
+}
+
+// Destroyed counts what was destroyed, by whomever: who keeps something made of
+// a key drops it when this has changed.
+func (k *SharedKeys) Destroyed() (uint64, error) {
+	_, destroyed, err := k.header()
+	return destroyed, err
+}
+
+// header reads how many slots are known to be good, and how many keys were
+// destroyed.
+func (k *SharedKeys) header() (acknowledged uint32, destroyed uint64, err error) {
+	var b [12]byte
+	_, err = k.file.ReadAt(b[:], slotKey)
+	return binary.BigEndian.Uint32(b[:]), binary.BigEndian.Uint64(b[4:]), err
+}
+
+// find reads a subject's slot; without one it makes one of a state, unless that
+// is 0.
+func (k *SharedKeys) find(subject string, make byte) (*slot, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.failed != nil {
+		return nil, k.failed
+	}
+	s, err := k.look(subject)
+	if err == nil && (s != nil || make == 0) {
+		return s, nil
+	}
+	err = k.alone(func() error {
+		if s, err = k.look(subject); err != nil || s != nil {
+			return err
+		}
+		if make == 0 {
+			return nil
+		}
+		s = &slot{state: make, subject: subject}
+		if make != slotDestroyed {
+			if _, err := rand.Read(s.key[:]); err != nil {
+				return err
+			}
+		}
+		if err := k.write(s, k.count+1); err != nil {
+			return err
+		}
+		k.count++
+		k.places[subject] = k.count
+		return nil
+	})
+	return s, err
+}
+
+// look reads a subject's slot as it is on disk; nil when there is none. While
+// another process writes a slot may be seen half written: alone it never is.
+func (k *SharedKeys) look(subject string) (*slot, error) {
+	at, ok := k.places[subject]
+	if !ok {
+		if err := k.learn(); err != nil {
+			return nil, err
+		}
+		if at, ok = k.places[subject]; !ok {
+			return nil, nil
+		}
+	}
+	s, never, what, err := k.read(at)
+	switch {
+	case err != nil:
+		return nil, err
+	case what == "" && (never || s.subject != subject):
+		what = "it is not the subject's any more"
+	}
+	if what != "" {
+		return nil, damaged(what, "slot %d of %s", at, k.name)
+	}
+	return &s, nil
+}
+
+// learn takes in the slots that others have added. What no writer leaves is
+// damage.
+func (k *SharedKeys) learn() error {
+	info, err := k.file.Stat()
+	if err != nil {
+		return err
+	}
+	for at := k.count + 1; int64(at+1)*slotSize <= info.Size(); at++ {
+		s, never, what, err := k.read(at)
+		if err != nil {
+			return err
+		}
+		if never {
+			return k.nothingAfter(at, info.Size())
+		}
+		if _, twice := k.places[s.subject]; what == "" && s.state != slotVoid && (twice || s.state == slotHeader) {
+			what = fmt.Sprintf("%q has a slot already", s.subject)
+		}
+		if what != "" {
+			return damaged(what, "slot %d of %s", at, k.name)
+		}
+		k.count = at
+		if s.state != slotVoid {
+			k.places[s.subject] = at
+		}
+	}
+	return nil
+}
+
+// nothingAfter sees that behind a slot that was never written, since its write
+// was cut off or is on its way, there is none that was: each is written behind
+// all others.
+func (k *SharedKeys) nothingAfter(empty uint32, size int64) error {
+	for at := empty + 1; int64(at+1)*slotSize <= size; at++ {
+		if _, never, _, err := k.read(at); err != nil || !never {
+			return errors.Join(err, damaged("it is empty, and slots behind it are not", "slot %d of %s", empty, k.name))
+		}
+	}
+	return nil
+}
+
+func (k *SharedKeys) read(at uint32) (s slot, never bool, what string, err error) {
+	var b [slotSize]byte
+	if _, err = k.file.ReadAt(b[:], int64(at)*slotSize); err != nil {
+		return s, false, "", err
+	}
+	s, never, what = decodeSlot(b[:])
+	return s, never, what, nil
+}
+
+// write puts a slot on disk, alone; the header before it says how many slots
+// were good, and counts what was destroyed.
+func (k *SharedKeys) write(s *slot, at uint32) error {
+	acknowledged, destroyed, err := k.header()
+	if err != nil {
+		return err
+	}
+	if s.state == slotDestroyed {
+		destroyed++
+	}
+	if _, err = k.file.WriteAt(s.encode(), int64(at)*slotSize); err == nil {
+		err = k.tell(max(acknowledged, k.count), destroyed)
+	}
+	if err != nil {
+		k.failed = fmt.Errorf("eventstore: %s could not be written, look at the disk, then start again: %w", k.name, err)
+	}
+	return k.failed
+}
+
+// tell writes the header, and what was written before it, to disk.
+func (k *SharedKeys) tell(acknowledged uint32, destroyed uint64) error {
+	first := header(acknowledged)
+	binary.BigEndian.PutUint64(first.key[4:], destroyed)
+	if _, err := k.file.WriteAt(first.encode(), 0); err != nil {
+		return err
+	}
+	return k.file.Sync()
+}
+
+// tellAll writes how many slots are good, the last one too, whoever wrote it: a
+// file that is cut off later is then known for it.
+func (k *SharedKeys) tellAll() error {
+	if k.failed != nil {
+		return nil // nobody knows how many are
+	}
+	return k.alone(func() error {
+		if err := k.learn(); err != nil {
+			return err
+		}
+		acknowledged, destroyed, err := k.header()
+		if err != nil || acknowledged >= k.count {
+			return err
+		}
+		return k.tell(k.count, destroyed)
+	})
+}
+
+// Close ends the use of the keys.
+func (k *SharedKeys) Close() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if errors.Is(k.failed, eventstore.ErrClosed) {
+		return nil
+	}
+	err := k.tellAll()
+	k.failed = eventstore.ErrClosed
+	return errors.Join(err, k.file.Close(), k.writing.Close(), k.lock.Close())
+}
+
+var _ eventstore.Keys = (*SharedKeys)(nil)

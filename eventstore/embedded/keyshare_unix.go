@@ -1,0 +1,44 @@
+//go:build unix
+
+package embedded
+
+import (
+	"errors"
+	"io"
+	"os"
+	"syscall"
+)
+
+// lockKeys locks a folder of keys by a file: for itself, or shared with others
+// who share. The lock is of this opening of the file (flock), not of the process:
+// it keeps out others of the same process as well, and closing the file
+// elsewhere in it takes nothing away. It ends with the process.
+func lockKeys(name string, shared bool) (io.Closer, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	how := syscall.LOCK_EX
+	if shared {
+		how = syscall.LOCK_SH
+	}
+	if err := flock(f, how|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// lockWriting waits until no other holds the file's lock. It ends with the
+// process that holds it.
+func lockWriting(f *os.File) error { return flock(f, syscall.LOCK_EX) }
+
+func unlockWriting(f *os.File) error { return flock(f, syscall.LOCK_UN) }
+
+func flock(f *os.File, how int) error {
+	for {
+		err := syscall.Flock(int(f.Fd()), how)
+		if !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}

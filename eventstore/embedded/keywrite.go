@@ -1,0 +1,59 @@
+package embedded
+
+import "fmt"
+
+// write puts a slot on disk. Of all who wait at the same time one writes for
+// all, with a single sync; after a failure nothing is written any more, since
+// nobody knows what the file holds.
+func (k *Keys) write(p *place) error {
+	p.busy = true
+	k.waiting = append(k.waiting, p)
+	for p.busy && k.failed == nil {
+		if k.writing {
+			k.settled.Wait()
+			continue
+		}
+		k.writeAll()
+	}
+	if p.busy {
+		return k.failed
+	}
+	return nil
+}
+
+// writeAll is called with mu held and gives it up while the disk works.
+func (k *Keys) writeAll() {
+	batch := k.waiting
+	k.waiting, k.writing = nil, true
+	slots := make([][]byte, len(batch))
+	for i, p := range batch {
+		slots[i] = p.encode()
+	}
+	first, durable := header(k.durable).encode(), k.count
+	k.mu.Unlock()
+	err := k.put(first, 0)
+	for i, p := range batch {
+		if err == nil {
+			err = k.put(slots[i], p.at)
+		}
+	}
+	if err == nil && !k.unsynced {
+		err = k.file.Sync()
+	}
+	k.mu.Lock()
+	k.writing = false
+	if err != nil {
+		k.failed = fmt.Errorf("eventstore: %s could not be written, look at the disk, then start again: %w", k.name, err)
+	} else {
+		k.durable = durable
+		for _, p := range batch {
+			p.busy = false
+		}
+	}
+	k.settled.Broadcast()
+}
+
+func (k *Keys) put(b []byte, at uint32) error {
+	_, err := k.file.WriteAt(b, int64(at)*slotSize)
+	return err
+}

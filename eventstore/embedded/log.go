@@ -1,0 +1,254 @@
+// Package embedded is the store that needs nothing else: the whole log in one
+// folder, in this process. An append is acknowledged once it is synced to
+// disk; many at once share one sync. Nothing is ever repaired or cut off
+// silently: damage is found by checksums and named.
+package embedded
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"parley/eventstore"
+)
+
+// Options say where the log lies. Only Dir is needed.
+type Options struct {
+	// Dir is the log's folder; it is made when it is not there.
+	Dir string
+	// FS is the file system; nil is the machine's.
+	FS vfs.FS
+	// Now stamps what is recorded; nil is time.Now.
+	Now func() time.Time
+	// CacheBytes bounds the memory for blocks read from disk; 0 is 64 MiB.
+	// Beside it the log holds up to 4 memtables of 32 MiB, the last 8,192
+	// records or 16 MiB for followers, the heads of 200,000 streams, and which
+	// commands are on record: 6 MiB for each 4 million, 100 MiB at most.
+	CacheBytes int64
+
+	// unsynced leaves out the sync. Only tests set it, to show that they
+	// would notice.
+	unsynced bool
+	// How much is kept in memory; only tests set it, to less.
+	tailRecords, headsKept int
+}
+
+const (
+	memTable    = 32 << 20
+	memTables   = 4
+	cacheBytes  = 64 << 20
+	tailRecords = 8192
+	tailBytes   = 16 << 20
+	headsKept   = 200_000
+)
+
+// Log is an eventstore.Log on disk.
+type Log struct {
+	dir    string
+	fs     vfs.FS
+	db     *pebble.DB
+	lock   *pebble.Lock
+	store  string
+	tail   *tail
+	marks  marks
+	writer *writer
+
+	commands commands
+
+	stopped atomic.Pointer[error] // why no more is written
+	halt    chan struct{}         // closed when stopped
+	closing chan struct{}
+	closed  sync.Once
+	reading sync.RWMutex // held while Pebble is read, and by Close for good
+	shut    bool         // under reading
+	still   bool         // opened to be looked at
+}
+
+// complete fills in what options leave open.
+func (o *Options) complete() {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = cacheBytes
+	}
+	if o.tailRecords == 0 {
+		o.tailRecords, o.headsKept = tailRecords, headsKept
+	}
+}
+
+// Open opens the log in a folder, or makes it.
+func Open(o Options) (*Log, error) {
+	o.complete()
+	l := &Log{dir: o.Dir, fs: o.FS, closing: make(chan struct{}), halt: make(chan struct{})}
+	store, found, err := readFormat(o.FS, o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	inner := o.FS.PathJoin(o.Dir, pebbleFolder)
+	if !found {
+		if err := makeFolder(o.FS, inner); err != nil {
+			return nil, fmt.Errorf("eventstore: cannot make %s: %w", o.Dir, err)
+		}
+		if err := foreign(o.FS, o.Dir); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := o.FS.Stat(inner); err != nil {
+		return nil, damaged("it is missing or cannot be read: "+err.Error(), "the folder %s", inner)
+	}
+	if l.lock, err = pebble.LockDirectory(inner, o.FS); err != nil {
+		return nil, locked(o.Dir, err)
+	}
+	if err := l.open(o, inner, store, found); err != nil {
+		return nil, errors.Join(err, l.abandon())
+	}
+	go l.writer.run()
+	return l, nil
+}
+
+// open opens Pebble and reads where the log stands.
+func (l *Log) open(o Options, inner, store string, found bool) (err error) {
+	defer l.survive(&err)
+	if err := l.unseal(found, store); err != nil {
+		return err
+	}
+	if l.db, err = pebble.Open(inner, l.pebbleOptions(o, found)); err != nil {
+		if errors.Is(err, pebble.ErrDBDoesNotExist) {
+			return damaged("the log's files are missing", "the folder %s", inner)
+		}
+		return l.unopened(err, inner)
+	}
+	head, recorded, err := l.findHead()
+	if err != nil {
+		return err
+	}
+	if !found {
+		if head > 0 {
+			return damaged("it is missing, though the log holds records (a backup that did not end has none)", "the file %s", l.fs.PathJoin(l.dir, formatFile))
+		}
+		if store, err = l.create(); err != nil {
+			return err
+		}
+	}
+	kept, err := l.get(keyStore)
+	if err != nil {
+		return err
+	}
+	if string(kept) != store {
+		return damaged(fmt.Sprintf("it names the store %q, the log itself says %q", store, kept), "the file %s", l.fs.PathJoin(l.dir, formatFile))
+	}
+	l.store = store
+	if l.marks.all, err = l.loadMarks(); err != nil {
+		return err
+	}
+	l.tail = newTail(head, o.tailRecords, tailBytes, o.headsKept)
+	l.writer = newWriter(l, o, head, recorded)
+	return nil
+}
+
+// unseal looks at the files as they lie, before Pebble opens them.
+func (l *Log) unseal(found bool, store string) error {
+	if !found {
+		if _, err := l.fs.Stat(l.fs.PathJoin(l.dir, sealFile)); err == nil {
+			return damaged("it is missing (a backup that did not end has none)", "the file %s", l.fs.PathJoin(l.dir, formatFile))
+		}
+		return nil
+	}
+	sealed, err := underSeal(l.fs, l.dir, store)
+	switch {
+	case err != nil:
+		return err
+	case !sealed:
+		return torn(l.fs, l.dir)
+	case !l.still:
+		return breakSeal(l.fs, l.dir)
+	}
+	return nil
+}
+
+// create names the store. The format file comes last.
+func (l *Log) create() (string, error) {
+	store, err := newName()
+	if err != nil {
+		return "", err
+	}
+	if err := l.db.Set(keyStore, []byte(store), pebble.Sync); err != nil {
+		return "", err
+	}
+	return store, writeFormat(l.fs, l.dir, store)
+}
+
+func newName() (string, error) {
+	var name [8]byte
+	if _, err := rand.Read(name[:]); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(name[:]), nil
+}
+
+// findHead reads the last record, and compares it with the head as it was
+// written in the same batch.
+func (l *Log) findHead() (eventstore.Position, time.Time, error) {
+	lower, upper := span([]byte{spacePosition}, 0, 1<<64-1)
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return 0, time.Time{}, l.damage(err)
+	}
+	defer it.Close()
+	var head eventstore.Position
+	var recorded time.Time
+	if it.Last() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return 0, time.Time{}, l.damage(err)
+		}
+		p, _ := below(it.Key(), 1)
+		if what := verify(value); what != "" {
+			return 0, time.Time{}, damaged(what, "the record at position %d", p)
+		}
+		head, recorded = eventstore.Position(p), storedTime(value)
+	}
+	if err := it.Error(); err != nil {
+		return 0, time.Time{}, l.damage(err)
+	}
+	kept, err := l.get(keyHead)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	if n, _ := binary.Uvarint(kept); n != uint64(head) {
+		return 0, time.Time{}, damaged(fmt.Sprintf("the last record is at position %d, the log was written to %d", head, n), "the end of the log in %s", l.dir)
+	}
+	return head, recorded, nil
+}
+
+// get reads a small value; nil when it is not there.
+func (l *Log) get(key []byte) ([]byte, error) {
+	value, closer, err := l.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, l.damage(err)
+	}
+	value = append([]byte(nil), value...)
+	return value, closer.Close()
+}
+
+// Info tells the store's name and the acknowledged head.
+func (l *Log) Info(context.Context) (eventstore.Info, error) {
+	head, _ := l.tail.state()
+	return eventstore.Info{Store: l.store, Head: head}, nil
+}

@@ -1,0 +1,34 @@
+package embedded
+
+import (
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+)
+
+// pebbleOptions suit a log: large memtables, since all is written five times
+// in small; filters, since new streams are asked for before they exist; light
+// compression above and Zstandard below, where most of the log comes to lie.
+func (l *Log) pebbleOptions(o Options, found bool) *pebble.Options {
+	p := &pebble.Options{
+		FS:                          o.FS,
+		Lock:                        l.lock,
+		Logger:                      quiet{l},
+		EventListener:               l.listener(),
+		ErrorIfNotExists:            found,
+		ReadOnly:                    l.still,
+		FormatMajorVersion:          pebble.FormatValueSeparation,
+		CacheSize:                   o.CacheBytes + memTables*memTable, // Pebble takes the memtables' room out of it
+		MemTableSize:                memTable,
+		MemTableStopWritesThreshold: memTables,
+		LBaseMaxBytes:               64 << 20,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       1000,
+		MaxOpenFiles:                500,
+	}
+	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
+	for i := range p.Levels {
+		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		p.Levels[i].BlockSize = 16 << 10
+	}
+	return p
+}

@@ -1,0 +1,287 @@
+package eventstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"parley/domain"
+)
+
+// reacting runs a reactor until the function it gives is called.
+func reacting(t *testing.T, r *Reactor) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- r.Run(ctx) }()
+	synctest.Wait()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// after lets virtual time pass, and waits until all is quiet.
+func after(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// What a request left undone, because the process died between two appends,
+// the reactor does: the log ends up the same as if nothing had happened.
+func TestTheReactorDoesWhatWasLeftOfARequest(t *testing.T) {
+	for killed := range 4 {
+		synctest.Test(t, func(t *testing.T) {
+			log := &faultyLog{memLog: newMemLog()}
+			e := newEngine(t, log, ripples()...)
+			r := NewReactor(newEngine(t, log.memLog, ripples()...), ReactorOptions{Name: "policies"})
+			stop := reacting(t, r)
+			log.set(func(string, []Record) error {
+				if len(log.all()) > killed {
+					return ErrClosed // the process is gone
+				}
+				return nil
+			}, nil)
+			if _, err := Act(t.Context(), e, rooms(), "1", enter{Guest: "anna"}, Meta{}); err != nil {
+				t.Fatal(err)
+			}
+			if got := names(log.memLog); len(got) != killed+1 {
+				t.Errorf("killed after %d: %v", killed, got)
+			}
+			after(200 * time.Millisecond)
+			if got := names(log.memLog); len(got) != killed+1 {
+				t.Errorf("the reactor was too early: %v", got)
+			}
+			after(time.Second)
+			if got := names(log.memLog); !slices.Equal(got, wanted) {
+				t.Errorf("killed after %d: got %v", killed, got)
+			}
+			stop()
+			if s := r.Status(); s.Behind != 0 || s.Position != 50 || s.Err != nil {
+				t.Errorf("status %+v", s)
+			}
+		})
+	}
+}
+
+func TestWhatIsDoneNeverGoesThroughTheLanes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemLog()
+		nothing := domain.Policy{Name: "nothing", Follow: func(domain.Fact) []domain.Intent {
+			return []domain.Intent{{Kind: "room", ID: "1", Command: leave{"nobody"}}}
+		}}
+		e := newEngine(t, log, append(ripples(), nothing)...)
+		other := newEngine(t, log, ripples()...) // knows only what the log shows
+		one, two := NewReactor(e, ReactorOptions{Name: "one"}), NewReactor(other, ReactorOptions{Name: "two"})
+		stopOne, stopTwo := reacting(t, one), reacting(t, two)
+		for i := range 50 {
+			if _, err := Act(t.Context(), e, rooms(), fmt.Sprint(i), enter{Guest: "anna"}, Meta{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := len(log.all())
+		after(2 * time.Second)
+		for _, r := range []*Reactor{one, two} {
+			if s := r.Status(); s.Crossed != 250 || s.Worked != 0 || s.Behind != 0 {
+				t.Errorf("status %+v", s)
+			}
+		}
+		if len(log.all()) != before {
+			t.Error("the reactor recorded something")
+		}
+		stopOne()
+		stopTwo()
+	})
+}
+
+func TestAReactorGoesOnWhereItStoppedAndBeginsAtThePresent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemLog()
+		quiet := newEngine(t, log)
+		put := func(id string) {
+			if _, err := Do(t.Context(), quiet, rooms(), id, enter{Guest: "g" + id}, Meta{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put("1")
+		e := newEngine(t, log, ripples()...)
+		stop := reacting(t, NewReactor(e, ReactorOptions{Name: "policies"}))
+		after(time.Second)
+		if got := names(log); len(got) != 1 {
+			t.Errorf("the past was worked on: %v", got)
+		}
+		put("2")
+		after(time.Second)
+		stop()
+		put("3")
+		if got := names(log); !slices.Contains(got, "tally-g2 tally.counted") || len(got) != 7 {
+			t.Errorf("got %v", got)
+		}
+		stop = reacting(t, NewReactor(e, ReactorOptions{Name: "policies"}))
+		after(time.Second)
+		stop()
+		if got := names(log); !slices.Contains(got, "tally-g3 tally.counted") || len(got) != 11 {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
+// worker works on records as it is told, and remembers them.
+type worker struct {
+	mu   sync.Mutex
+	fail map[string]bool // by the guest's name
+	done []string
+}
+
+func (w *worker) work(_ context.Context, r Record) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name := range w.fail {
+		if strings.Contains(string(r.Data), name) {
+			return errors.New("cannot work on " + name)
+		}
+	}
+	w.done = append(w.done, fmt.Sprintf("%s/%d", r.Stream, r.Revision))
+	return nil
+}
+
+func (w *worker) set(names ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fail = map[string]bool{}
+	for _, name := range names {
+		w.fail[name] = true
+	}
+}
+
+func TestPoisonParksItsLaneKeyOnlyAndIsReplayed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemLog()
+		e, w := newEngine(t, log), &worker{}
+		w.set("poison")
+		r := NewReactor(e, ReactorOptions{Name: "hooks", Work: w.work, Lanes: 1, Tries: 3})
+		stop := reacting(t, r)
+		for _, in := range []struct{ room, guest string }{{"1", "poison"}, {"2", "anna"}, {"1", "bert"}, {"2", "cara"}} {
+			if _, err := Do(t.Context(), e, rooms(), in.room, enter{Guest: in.guest}, Meta{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after(5 * time.Second)
+		if !slices.Equal(w.done, []string{"room-2/0", "room-2/1"}) {
+			t.Errorf("done %v", w.done)
+		}
+		list, err := r.Parked(t.Context())
+		if err != nil || len(list) != 2 || list[0].Error != "cannot work on poison" || list[0].Key != "room-1" || list[1].Error != "" || list[1].Position != 30 {
+			t.Errorf("parked %+v, %v", list, err)
+		}
+		if s := r.Status(); s.Parked != 2 || s.Position != 40 {
+			t.Errorf("status %+v", s)
+		}
+		stop()
+
+		r = NewReactor(e, ReactorOptions{Name: "hooks", Work: w.work, Lanes: 1, Tries: 3})
+		stop = reacting(t, r)
+		if _, err := Do(t.Context(), e, rooms(), "1", leave{"bert"}, Meta{}); err != nil {
+			t.Fatal(err)
+		}
+		after(time.Second)
+		if n, err := r.Replay(t.Context()); n != 0 || err == nil {
+			t.Errorf("replayed %d, %v", n, err)
+		}
+		w.set()
+		if n, err := r.Replay(t.Context(), "room-9"); n != 0 || err != nil {
+			t.Errorf("replayed %d of another key, %v", n, err)
+		}
+		if n, err := r.Replay(t.Context(), "room-1"); n != 3 || err != nil {
+			t.Errorf("replayed %d, %v", n, err)
+		}
+		if _, err := Do(t.Context(), e, rooms(), "1", leave{"poison"}, Meta{}); err != nil {
+			t.Fatal(err)
+		}
+		after(time.Second)
+		stop()
+		if want := []string{"room-2/0", "room-2/1", "room-1/0", "room-1/1", "room-1/2", "room-1/3"}; !slices.Equal(w.done, want) {
+			t.Errorf("done %v, want %v", w.done, want)
+		}
+	})
+}
+
+// A policy that panics and a record nobody can read park their own sequence.
+func TestAPanicIsParkedAndTheRestGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemLog()
+		quiet := newEngine(t, log)
+		stormy := domain.Policy{Name: "stormy", Follow: func(f domain.Fact) []domain.Intent {
+			if e, ok := f.Event.(entered); ok && e.Guest == "storm" {
+				return []domain.Intent{{Kind: "room", ID: "other", Command: storm{}}}
+			}
+			return nil
+		}}
+		r := NewReactor(newEngine(t, log, append(ripples(), stormy)...), ReactorOptions{Name: "policies"})
+		stop := reacting(t, r)
+		if _, err := log.Append(t.Context(), "room-9", None, Record{Name: "room.unheard_of", Data: []byte(`{}`)}); err != nil {
+			t.Fatal(err)
+		}
+		for _, guest := range []string{"storm", "anna"} {
+			if _, err := Do(t.Context(), quiet, rooms(), guest, enter{Guest: guest}, Meta{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after(10 * time.Second)
+		list, err := r.Parked(t.Context())
+		if err != nil || len(list) != 2 || !strings.Contains(list[0].Error, "room.unheard_of") || !strings.Contains(list[1].Error, "a storm") {
+			t.Errorf("parked %+v, %v", list, err)
+		}
+		if !slices.Contains(names(log), "tally-anna tally.counted") {
+			t.Errorf("got %v", names(log))
+		}
+		stop()
+	})
+}
+
+// A store that is away for a long time parks nothing: the lanes wait for it.
+func TestAStoreThatIsAwayParksNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &faultyLog{memLog: newMemLog()}
+		quiet := newEngine(t, log.memLog)
+		r := NewReactor(newEngine(t, log, ripples()...), ReactorOptions{Name: "policies"})
+		stop := reacting(t, r)
+		log.set(func(string, []Record) error { return errDisk }, nil)
+		if _, err := Do(t.Context(), quiet, rooms(), "1", enter{Guest: "anna"}, Meta{}); err != nil {
+			t.Fatal(err)
+		}
+		after(time.Hour)
+		if s := r.Status(); s.Parked != 0 || !s.Broken || s.Position >= 10 || s.Behind != 1 {
+			t.Errorf("status %+v", s)
+		}
+		log.set(nil, nil)
+		after(10 * time.Second)
+		if got := names(log.memLog); !slices.Equal(got, wanted) {
+			t.Errorf("got %v", got)
+		}
+		stop()
+		if s := r.Status(); s.Behind != 0 || s.Position != 50 {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+func TestLaneIsTheConversation(t *testing.T) {
+	for want, f := range map[string]domain.Fact{
+		"conversation-c": {Kind: "conversation", ID: "c", Event: entered{}},
+		"conversation-d": {Kind: "agent", ID: "a", Event: entered{Conversation: "d"}},
+		"agent-a":        {Kind: "agent", ID: "a", Event: entered{}},
+		"tally-t":        {Kind: "tally", ID: "t", Event: counted{}},
+	} {
+		if got := Lane(f); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

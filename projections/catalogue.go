@@ -1,0 +1,124 @@
+package projections
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// catalogue says which database is the active one of each projection. A switch
+// is one transaction over its rows.
+type catalogue struct {
+	dir string
+	mu  sync.Mutex // guards the writer, which serves one at a time
+	w   *writer
+}
+
+// activeFile is one row of it.
+type activeFile struct {
+	name    string
+	version int
+	file    string
+	paused  bool
+}
+
+// openCatalogue opens it, and makes it anew when it is unreadable: then all
+// projections are built again.
+func openCatalogue(dir string) (*catalogue, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("projections: %w", err)
+	}
+	path := filepath.Join(dir, "catalogue.db")
+	c, err := connectCatalogue(dir, path)
+	if err != nil {
+		if err := removeSQLite(path); err != nil {
+			return nil, err
+		}
+		return connectCatalogue(dir, path)
+	}
+	return c, nil
+}
+
+func connectCatalogue(dir, path string) (*catalogue, error) {
+	w, err := newWriter(path, toWrite)
+	if err != nil {
+		return nil, err
+	}
+	err = w.exec(`CREATE TABLE IF NOT EXISTS projections (name TEXT PRIMARY KEY, version INTEGER NOT NULL, file TEXT NOT NULL,
+		state TEXT NOT NULL) WITHOUT ROWID`, nil)
+	if err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	return &catalogue{dir: dir, w: w}, nil
+}
+
+// all reads every row by name.
+func (c *catalogue) all() (map[string]activeFile, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := map[string]activeFile{}
+	err := c.w.load("SELECT name, version, file, state FROM projections", nil, func(v []any) error {
+		name, _ := v[0].(string)
+		version, _ := v[1].(int64)
+		file, _ := v[2].(string)
+		out[name] = activeFile{name, int(version), file, v[3] == "paused"}
+		return nil
+	})
+	return out, err
+}
+
+// put writes rows in one transaction: from then on these are the active ones.
+func (c *catalogue) put(rows ...activeFile) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.w.atomic(func() error {
+		for _, r := range rows {
+			state := "live"
+			if r.paused {
+				state = "paused"
+			}
+			if err := c.w.exec("REPLACE INTO projections VALUES (?, ?, ?, ?)", []any{r.name, r.version, r.file, state}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// sweep deletes the databases that no row names: an unfinished rebuild, or one
+// that was replaced just before a crash.
+func (c *catalogue) sweep(rows map[string]activeFile) error {
+	named := map[string]bool{}
+	for _, r := range rows {
+		named[r.file] = true
+	}
+	files, err := os.ReadDir(c.dir)
+	if err != nil {
+		return fmt.Errorf("projections: %w", err)
+	}
+	for _, f := range files {
+		if _, _, ok := numbers(f.Name()); ok && !named[f.Name()] {
+			if err := removeSQLite(filepath.Join(c.dir, f.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// numbers reads version and generation from "<name>.v<version>.<generation>.db".
+func numbers(file string) (version, generation int, ok bool) {
+	parts := strings.Split(file, ".")
+	if len(parts) != 4 || parts[3] != "db" || !strings.HasPrefix(parts[1], "v") {
+		return 0, 0, false
+	}
+	version, err1 := strconv.Atoi(parts[1][1:])
+	generation, err2 := strconv.Atoi(parts[2])
+	return version, generation, err1 == nil && err2 == nil
+}
+
+func (c *catalogue) close() error { return c.w.close() }

@@ -1,0 +1,280 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"parley/domain"
+	"parley/eventstore"
+)
+
+// Bounds of a batch: how long the first event waits for company, how long when
+// the log is far ahead, how many events one transaction holds at most, and how
+// long a checkpoint that moved over ignored events only stays in memory.
+const (
+	flushAfter   = 5 * time.Millisecond
+	flushBehind  = 100 * time.Millisecond
+	flushIgnored = time.Second
+	eventsAtOnce = 50_000
+	foldAtOnce   = 1_000 // events folded before anybody who waits is looked after
+
+	// flushShare is how many times as long as a write took passes before the
+	// projection's next one that nobody waits for, flushMost at most. There are some
+	// ten projections, so that all of them take a third of one processor; and as a
+	// write takes the longer the more there is to write, a log that goes on fast is
+	// written seldom, more at once.
+	flushShare = 25
+	// Below flushCalm events a second a projection rests for flushSoon at most: the
+	// processor has time, and whoever looks sees what has just happened.
+	flushCalm = 3_000
+	flushSoon = 12 * time.Millisecond
+	flushMost = 400 * time.Millisecond
+	// flushLazy is how late a lazy projection is written.
+	flushLazy = 500 * time.Millisecond
+)
+
+// Config is what a runner needs.
+type Config struct {
+	Log         eventstore.Log
+	Codec       Decoder
+	Dir         string // the folder of the databases; all of it may be deleted
+	Projections []Projection
+	Now         func() time.Time // nil is time.Now; only for the times it tells
+}
+
+// Runner keeps projections up to date and serves snapshots of them.
+type Runner struct {
+	cfg    Config
+	store  string
+	cat    *catalogue
+	slots  []*slot
+	byName map[string]*slot
+
+	step sync.Mutex          // held by whoever advances what is served
+	read eventstore.Position // how far the live follower has read; under step
+	busy atomic.Int64        // when the live follower folded last, in Unix nanoseconds
+
+	urgent chan struct{} // a query waits
+
+	room int // bytes of rows in memory while generations are built; only tests set it, to less
+
+	mu       sync.Mutex
+	watchers map[chan struct{}]struct{}
+}
+
+// slot is the place of one projection: the generation that is served.
+type slot struct {
+	p Projection
+
+	mu       sync.Mutex
+	gen      *generation // nil until the first is built
+	stale    bool        // gen is of another version: read, but not advanced
+	paused   bool
+	number   int       // the last generation's
+	building *Progress // a rebuild runs
+	failure  string    // the last failure of database or log; empty once it goes on
+	waiters  []*waiter
+}
+
+// Open opens the databases. What is missing, damaged, of another version, of
+// another log or ahead of the log is built when Run or CatchUp runs.
+func Open(ctx context.Context, cfg Config) (*Runner, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	r := &Runner{cfg: cfg, room: bytesBuilt, byName: map[string]*slot{}, urgent: make(chan struct{}, 1), watchers: map[chan struct{}]struct{}{}}
+	for _, p := range cfg.Projections {
+		if err := p.check(); err != nil {
+			return nil, err
+		}
+		if r.byName[p.Name] != nil {
+			return nil, fmt.Errorf("projections: %s is declared twice", p.Name)
+		}
+		s := &slot{p: p}
+		r.slots, r.byName[p.Name] = append(r.slots, s), s
+	}
+	info, err := cfg.Log.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.store = info.Store
+	if r.cat, err = openCatalogue(cfg.Dir); err != nil {
+		return nil, err
+	}
+	rows, err := r.cat.all()
+	if err == nil {
+		err = r.cat.sweep(rows)
+	}
+	for _, s := range r.slots {
+		if row, ok := rows[s.p.Name]; ok && err == nil {
+			err = r.openSlot(s, row, info)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// openSlot opens the database that the catalogue names, if it can be used.
+func (r *Runner) openSlot(s *slot, row activeFile, info eventstore.Info) error {
+	_, s.number, _ = numbers(row.file)
+	s.paused = row.paused
+	db, c, err := openDatabase(filepath.Join(r.cfg.Dir, row.file))
+	if errors.Is(err, errUnusable) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if c.Store != info.Store || c.Position > info.Head || c.Schema != s.p.schema() {
+		return db.close() // the rows cannot be read, or tell of what is not in this log
+	}
+	s.stale = c.Version != s.p.Version
+	if s.gen, err = openGeneration(&s.p, s.number, db, c); err != nil {
+		s.gen = nil
+		return db.close()
+	}
+	s.gen.progress.advanced = r.cfg.Now()
+	return nil
+}
+
+// Run keeps all projections up to date until ctx is done. A failing database
+// or log is tried again; Status tells of it.
+func (r *Runner) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.retry(ctx, r.follow) })
+	g.Go(func() error { return r.retry(ctx, r.buildMissing) })
+	return g.Wait()
+}
+
+// retry runs until success, until ctx is done or until the log is closed.
+func (r *Runner) retry(ctx context.Context, run func(context.Context) error) error {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := run(ctx)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		if errors.Is(err, eventstore.ErrClosed) {
+			return err
+		}
+		r.fail(err)
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		}
+	}
+}
+
+// fail notes a failure where Status shows it.
+func (r *Runner) fail(err error) {
+	for _, s := range r.slots {
+		s.mu.Lock()
+		s.failure = err.Error()
+		s.mu.Unlock()
+	}
+	r.ringAll()
+}
+
+// CatchUp brings every projection to the head of the log and returns: for
+// commands that do not stay.
+func (r *Runner) CatchUp(ctx context.Context) error {
+	if err := r.buildMissing(ctx); err != nil {
+		return err
+	}
+	info, err := r.cfg.Log.Info(ctx)
+	if err != nil {
+		return err
+	}
+	r.step.Lock()
+	defer r.step.Unlock()
+	var gens []*generation
+	for _, s := range r.slots {
+		if g := s.advancing(); g != nil {
+			gens = append(gens, g)
+		}
+	}
+	if err := r.replay(ctx, gens, info.Head, nil); err != nil {
+		return errors.Join(err, r.resetAll())
+	}
+	r.read = max(r.read, info.Head)
+	for _, s := range r.slots {
+		if s.advancing() != nil { // a paused one may be caught up at this moment
+			r.publish(s)
+		}
+	}
+	return nil
+}
+
+// buildMissing builds what has no usable database, and what is of another
+// version, beside what is served.
+func (r *Runner) buildMissing(ctx context.Context) error {
+	var names []string
+	for _, s := range r.slots {
+		s.mu.Lock()
+		if (s.gen == nil || s.stale) && s.building == nil {
+			names = append(names, s.p.Name)
+		}
+		s.mu.Unlock()
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return r.Rebuild(ctx, names, nil)
+}
+
+// advancing is the generation to advance, if there is one.
+func (s *slot) advancing() *generation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stale || s.paused {
+		return nil
+	}
+	return s.gen
+}
+
+// resetAll throws away what is not written, after a failure.
+func (r *Runner) resetAll() error {
+	var errs []error
+	for _, s := range r.slots {
+		if g := s.advancing(); g != nil {
+			errs = append(errs, g.discard())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// slotOf finds a projection by its name.
+func (r *Runner) slotOf(name string) (*slot, error) {
+	if s := r.byName[name]; s != nil {
+		return s, nil
+	}
+	return nil, domain.Invalid("projection", fmt.Sprintf("there is no projection %q: list them to see their names", name))
+}
+
+// Close writes what is in memory and closes the databases. Run has returned
+// and all views are closed by then.
+func (r *Runner) Close() error {
+	r.step.Lock()
+	defer r.step.Unlock()
+	var errs []error
+	for _, s := range r.slots {
+		if g := s.advancing(); g != nil {
+			errs = append(errs, g.flush())
+		}
+		if s.gen != nil {
+			errs = append(errs, s.gen.db.close())
+		}
+	}
+	return errors.Join(append(errs, r.cat.close())...)
+}
