@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/eventstore"
 	"parley/eventstore/embedded"
 	"parley/eventstore/esdbnode"
 	"parley/projections"
@@ -50,17 +51,21 @@ func openNode(dir string) (*embedded.Log, *esdbnode.Node, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	node, err := nodeOf(log)
+	return log, node, err
+}
+
+func nodeOf(log eventstore.Log) (*esdbnode.Node, error) {
 	kinds, err := projections.Kinds()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var own []string
 	for _, name := range kinds.Names() {
 		kind, _, _ := strings.Cut(name, ".")
 		own = append(own, kind)
 	}
-	node, err := esdbnode.New(esdbnode.Options{Log: log, Kinds: own, Users: map[string]esdbnode.User{esdbnode.Engine: {Password: nodePassword, Role: esdbnode.RoleEngine}}})
-	return log, node, err
+	return esdbnode.New(esdbnode.Options{Log: log, Kinds: own, Users: map[string]esdbnode.User{esdbnode.Engine: {Password: nodePassword, Role: esdbnode.RoleEngine}}})
 }
 
 func nodeURL(address string) string {
@@ -70,9 +75,24 @@ func nodeURL(address string) string {
 // elsewhere serves an empty log over EventStoreDB's protocol, in this process.
 func elsewhere(t *testing.T) string {
 	t.Helper()
-	log, node, err := openNode(t.TempDir())
+	return elsewhereAs(t, func(l eventstore.Log) eventstore.Log { return l })
+}
+
+// nameless is a log that was never Parley's: it has no name.
+type nameless struct{ eventstore.Log }
+
+func (nameless) Info(context.Context) (eventstore.Info, error) { return eventstore.Info{}, nil }
+
+// elsewhereAs serves what is made of an empty log.
+func elsewhereAs(t *testing.T, of func(eventstore.Log) eventstore.Log) string {
+	t.Helper()
+	log, err := embedded.Open(embedded.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
+	}
+	node, err := nodeOf(of(log))
+	if err != nil {
+		t.Fatal(errors.Join(err, log.Close()))
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

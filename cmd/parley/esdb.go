@@ -75,13 +75,8 @@ func (h *house) esdbNode() (*esdbnode.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret, err := h.keys.Secret("own")
-	if err != nil {
-		return nil, err
-	}
 	o := esdbnode.Options{
 		Log: log, Kinds: append(h.engine.Codec.Kinds.All(), keptKinds...), Check: h.engine.Codec.Check,
-		Marks: map[string][]byte{keysMark: ownMark(secret)},
 	}
 	if c.users != "" {
 		if o.Users, err = readUsers(c.users); err != nil {

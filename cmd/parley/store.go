@@ -23,7 +23,7 @@ type store interface {
 
 // openLog opens the log: the one in the data folder, or the one on a server.
 func (h *house) openLog(ctx context.Context) (err error) {
-	if h.shared() {
+	if h.cfg.store != "" {
 		index, err := embedded.OpenCommands(embedded.Options{Dir: h.cfg.index()})
 		if err != nil {
 			return err
@@ -42,8 +42,9 @@ func (h *house) openLog(ctx context.Context) (err error) {
 	return nil
 }
 
-// shared tells whether other servers may work on the same log.
-func (h *house) shared() bool { return h.cfg.store != "" }
+// shared tells whether other servers may work on the same log: it lies elsewhere,
+// or is served to users, of whom some may be engines.
+func (h *house) shared() bool { return h.cfg.store != "" || h.cfg.esdb.users != "" }
 
 // keyStore keeps keys.
 type keyStore interface {
@@ -53,10 +54,10 @@ type keyStore interface {
 	Knows(subject string) (bool, error)
 }
 
-// openKeys opens the keys: with the log elsewhere, or served to other engines,
-// other servers of this machine may share them.
+// openKeys opens the keys, which servers of this machine share as they share the
+// log.
 func (h *house) openKeys() error {
-	if h.shared() || h.cfg.esdb.users != "" {
+	if h.shared() {
 		keys, err := embedded.OpenSharedKeys(h.cfg.keys())
 		if err != nil {
 			return err

@@ -56,7 +56,7 @@ func startEngineNode(t *testing.T) *engineNode {
 
 func (n *engineNode) start() {
 	n.t.Helper()
-	n.server = serveProcess(n.t, n.data, "--esdb-listen", n.address, "--esdb-users", n.users)
+	n.server = serveProcess(n.t, n.data, "--esdb-listen", n.address, "--esdb-users", n.users, "--rate", "0", "--public-rate", "0")
 }
 
 func (n *engineNode) again() {
@@ -110,9 +110,17 @@ func TestTwoEnginesOnOneFolder(t *testing.T) {
 	parley(t, "projections", "verify", "--all", "--data", node.data).ok(t)
 }
 
+// logElsewhere is a log in another process, which can be killed and started
+// again.
+type logElsewhere interface {
+	url() string
+	again()
+}
+
 // TestTheWalkThroughsOnALogElsewhere runs the how-to scripts, as a person
-// would, with the log in another process; and again with that process killed
-// and started anew in their middle, several times.
+// would, with the log in another process, which serves it and nothing else or is
+// a whole parley serve that works on it as well; and again with that process
+// killed and started anew in their middle, several times.
 func TestTheWalkThroughsOnALogElsewhere(t *testing.T) {
 	for _, tool := range []string{"bash", "curl", "jq", "openssl"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -126,42 +134,51 @@ func TestTheWalkThroughsOnALogElsewhere(t *testing.T) {
 	}
 	for _, script := range []string{"live-chat.sh", "persistent-chat.sh"} {
 		for _, kills := range []int{0, 3} {
-			if kills == 0 && testing.Short() {
-				continue // the other does as much, and more
+			for _, engine := range []bool{false, true} {
+				if kills == 0 && (testing.Short() || engine) {
+					continue // the other does as much, and more
+				}
+				t.Run(fmt.Sprintf("%s, killed %d times, an engine there: %v", script, kills, engine), func(t *testing.T) {
+					t.Parallel()
+					var node logElsewhere
+					keys := ""
+					if engine {
+						there := startEngineNode(t)
+						node, keys = there, there.keys()
+					} else {
+						node = startNode(t)
+					}
+					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					defer cancel()
+					cmd := exec.CommandContext(ctx, "bash", "-x", filepath.Join(root, "docs", "howto", script)) // it tells each step
+					cmd.Env = append(os.Environ(), reexec+"=1", "PARLEY="+self, "PARLEY_STORE="+node.url(), "PARLEY_KEYS="+keys)
+					steps, err := cmd.StderrPipe()
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := cmd.Start(); err != nil {
+						t.Fatal(err)
+					}
+					var told []string
+					asked, left := 0, kills
+					for lines := bufio.NewScanner(steps); lines.Scan(); {
+						told = append(told, lines.Text())
+						if !strings.Contains(lines.Text(), "+ as ") {
+							continue
+						}
+						if asked++; asked%12 == 0 && left > 0 {
+							left--
+							node.again()
+						}
+					}
+					if err := cmd.Wait(); err != nil {
+						t.Fatalf("%v\n%s", err, strings.Join(told[max(0, len(told)-60):], "\n"))
+					}
+					if left > 0 {
+						t.Errorf("%d kills are left, after %d steps", left, asked)
+					}
+				})
 			}
-			t.Run(fmt.Sprintf("%s, killed %d times", script, kills), func(t *testing.T) {
-				t.Parallel()
-				node := startNode(t)
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
-				defer cancel()
-				cmd := exec.CommandContext(ctx, "bash", "-x", filepath.Join(root, "docs", "howto", script)) // it tells each step
-				cmd.Env = append(os.Environ(), reexec+"=1", "PARLEY="+self, "PARLEY_STORE="+node.url())
-				steps, err := cmd.StderrPipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				var told []string
-				asked, left := 0, kills
-				for lines := bufio.NewScanner(steps); lines.Scan(); {
-					told = append(told, lines.Text())
-					if !strings.Contains(lines.Text(), "+ as ") {
-						continue
-					}
-					if asked++; asked%12 == 0 && left > 0 {
-						left--
-						node.again()
-					}
-				}
-				if err := cmd.Wait(); err != nil {
-					t.Fatalf("%v\n%s", err, strings.Join(told[max(0, len(told)-60):], "\n"))
-				}
-				if left > 0 {
-					t.Errorf("%d kills are left, after %d steps", left, asked)
-				}
-			})
 		}
 	}
 }

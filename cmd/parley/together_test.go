@@ -69,11 +69,55 @@ func TestTwoServersOnOneLogAreKilledAgainAndAgain(t *testing.T) {
 	t.Logf("seed %d, which says when they are killed", seed)
 	random := rand.New(rand.NewPCG(seed, 11))
 	w := serveTogether(t)
+	killedAgainAndAgain(t, w.sides, random, 3*kills(t)/2, func(victim int) (back func()) {
+		if victim == 2 {
+			w.node.again()
+			return nil
+		}
+		h := w.sides[victim]
+		h.kill()
+		return func() { h.again(w.serve(h.data)) }
+	}, 3)
+	w.whole()
+}
+
+// TestTwoEnginesOnOneFolderAreKilledAgainAndAgain does so with a server that keeps
+// the log in its folder, and another that works on it over the wire.
+func TestTwoEnginesOnOneFolderAreKilledAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d, which says when they are killed", seed)
+	node, data := startEngineNode(t), folder(t)
+	args := []string{"--store", node.url(), "--keys", node.keys(), "--rate", "0", "--public-rate", "0"}
+	first := furnish(t, node.server)
+	second := &shop{ana: first.ana, visitor: first.visitor, id: first.id}
+	second.again(serveProcess(t, data, args...))
+	killedAgainAndAgain(t, [2]*shop{first, second}, rand.New(rand.NewPCG(seed, 12)), kills(t), func(victim int) (back func()) {
+		if victim == 0 {
+			node.again()
+			return func() { first.again(node.server) }
+		}
+		second.kill()
+		return func() { second.again(serveProcess(t, data, args...)) }
+	}, 2)
+	second.stop()
+	far := append([]string{"--data", data}, args[:4]...)
+	parley(t, append([]string{"projections", "verify", "--all"}, far...)...).ok(t)
+	first.stop()
+	t.Log(parley(t, "check", "--data", node.data).ok(t))
+	parley(t, "projections", "verify", "--all", "--data", node.data).ok(t)
+}
+
+// killedAgainAndAgain lets clients hold conversations with both servers, and has
+// one of several victims killed each round; back starts it again, when it was not
+// started at once.
+func killedAgainAndAgain(t *testing.T, sides [2]*shop, random *rand.Rand, rounds int, kill func(victim int) (back func()), victims int) {
+	t.Helper()
 	a := &ledger{messages: map[string]string{}, of: map[string]string{}, closed: map[string]bool{}, begun: map[string]bool{}}
-	for round := range 3 * kills(t) / 2 {
+	for round := range rounds {
 		enough := make(chan struct{})
 		var wg sync.WaitGroup
-		for _, h := range w.sides {
+		for _, h := range sides {
 			for range 2 {
 				wg.Go(func() {
 					for h.converse(a) {
@@ -87,20 +131,14 @@ func TestTwoServersOnOneLogAreKilledAgainAndAgain(t *testing.T) {
 			}
 		}
 		a.more(t, 20+random.IntN(80)) // a conversation has five, and four are held at a time
-		victim := round % 3
-		if victim == 2 {
-			w.node.again()
-		} else {
-			w.sides[victim].kill()
-		}
+		back := kill(round % victims)
 		<-time.After(time.Duration(random.IntN(300)) * time.Millisecond)
 		close(enough)
 		wg.Wait()
-		if victim < 2 {
-			h := w.sides[victim]
-			h.again(w.serve(h.data))
+		if back != nil {
+			back()
 		}
-		for _, h := range w.sides {
+		for _, h := range sides {
 			h.remembers(t, a)
 		}
 	}
@@ -108,7 +146,6 @@ func TestTwoServersOnOneLogAreKilledAgainAndAgain(t *testing.T) {
 	if len(a.closed) == 0 {
 		t.Error("no conversation was held to its end")
 	}
-	w.whole()
 }
 
 // TestTwoServersDoAsOne holds one conversation with two servers: what one

@@ -76,7 +76,7 @@ const oldest = 23
 // keeps them apart from every kind of stream.
 const (
 	ownPrefix     = "~"
-	streamOfStore = "~parley-store"
+	streamOfStore = envelope.StoreStream
 	streamOfMark  = envelope.MarkStream
 )
 

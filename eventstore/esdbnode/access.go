@@ -267,7 +267,8 @@ func (a *access) write(ctx context.Context, stream string) error {
 
 // remove says whether a stream may be deleted.
 func (a *access) remove(ctx context.Context, stream string) error {
-	if a.own(stream) || strings.HasPrefix(stream, marksPrefix) {
+	of, _ := metastream(stream)
+	if a.own(of) || strings.HasPrefix(of, marksPrefix) {
 		return denied("%s is one of Parley's own streams: it is never deleted; to erase a person, ask Parley to destroy the keys", stream)
 	}
 	return a.write(ctx, stream)

@@ -181,6 +181,9 @@ func (s *streamStore) mayAppend(ctx context.Context, stream string) error {
 // append judges and writes.
 func (s *streamStore) append(ctx context.Context, p *proposal) (outcome, error) {
 	defer s.lock(p.stream).Unlock()
+	if ofMark(p.stream) {
+		return s.appendToMark(ctx, p)
+	}
 	for {
 		st, err := s.standingToAppend(ctx, p)
 		if err != nil {

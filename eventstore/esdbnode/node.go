@@ -6,8 +6,6 @@
 package esdbnode
 
 import (
-	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -23,10 +21,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
-	"github.com/google/uuid"
-
 	"parley/eventstore"
-	"parley/eventstore/esdb/envelope"
 )
 
 // Engine is the usual name of a user of the role engine.
@@ -44,10 +39,6 @@ type Options struct {
 	// Check tells why a record cannot be one of Parley's own; such a one is
 	// refused. Nil takes all.
 	Check func(eventstore.Record) error
-	// Marks are what an engine that asks over the wire must find of the log's
-	// own, such as how it knows its keys. They are written before anything is
-	// served; others than those that are there already are refused.
-	Marks map[string][]byte
 	// Users are who may ask, by name.
 	Users map[string]User
 	// Anonymous is what those may do who give no name. Without it they are
@@ -66,7 +57,6 @@ type Options struct {
 // Node answers EventStoreDB's clients.
 type Node struct {
 	server  *grpc.Server
-	marks   map[string][]byte
 	streams *streamStore
 	groups  *persistentStore
 	gossip  *gossipOf
@@ -99,7 +89,7 @@ func New(o Options) (*Node, error) {
 		return nil, err
 	}
 	options = append(options, grpc.UnaryInterceptor(a.unary), grpc.StreamInterceptor(a.stream))
-	n := &Node{server: grpc.NewServer(options...), marks: o.Marks, streams: newStreamStore(o, a), gossip: newGossip()}
+	n := &Node{server: grpc.NewServer(options...), streams: newStreamStore(o, a), gossip: newGossip()}
 	n.groups = newPersistentStore(n.streams)
 	persistent.RegisterPersistentSubscriptionsServer(n.server, n.groups)
 	streams.RegisterStreamsServer(n.server, n.streams)
@@ -124,11 +114,6 @@ func (n *Node) prepare(l net.Listener) error {
 	if err := n.gossip.at(l.Addr()); err != nil {
 		return fmt.Errorf("esdbnode: %w", err)
 	}
-	for name, value := range n.marks {
-		if err := n.streams.mark(context.Background(), name, value); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
@@ -137,25 +122,4 @@ func (n *Node) Close() error {
 	n.groups.close()
 	n.server.Stop()
 	return nil
-}
-
-// mark keeps a mark of the log as an engine over the wire would.
-func (s *streamStore) mark(ctx context.Context, name string, value []byte) error {
-	stream := envelope.MarkStream + name
-	defer s.lock(stream).Unlock()
-	last, err := s.last(ctx, stream)
-	if err != nil {
-		return err
-	}
-	if last == nil {
-		r := eventstore.Record{ID: uuid.New(), Name: "mark", HappenedAt: s.now(), RecordedAt: time.UnixMicro(1), Data: frame(contentBinary, nil, value)}
-		_, err := s.appendAtEnd(ctx, stream, r)
-		return err
-	}
-	if framed(last) {
-		if _, _, there, err := unframe(last.Data); err != nil || bytes.Equal(there, value) {
-			return err
-		}
-	}
-	return fmt.Errorf("esdbnode: an engine that wrote to this log over the wire had other %s than the log itself: nothing is served, so that they do not mix; bring back a backup from before it", name)
 }

@@ -265,6 +265,8 @@ func (p *persistentStore) allowed(ctx context.Context, k *kept, all bool) error 
 		return invalid("the name of a stream is UTF-8, and %q is not", k.Stream)
 	case k.Stream == "$all":
 		return invalid("for $all, say that it is of all")
+	case ofMark(k.Stream):
+		return notFollowed(k.Stream)
 	case !k.FromEnd && k.Start > math.MaxInt64:
 		return invalid("%d is no place to start from", k.Start)
 	}

@@ -119,7 +119,7 @@ func (s *streamStore) readStream(ctx context.Context, to sender, stream string, 
 	if count < math.MaxInt32 && st.limits.MaxAge == nil {
 		q.Limit = int(count)
 	}
-	for r, err := range s.log.Read(ctx, q) {
+	for r, err := range s.records(ctx, q) {
 		if err != nil {
 			return err
 		}

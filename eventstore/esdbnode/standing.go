@@ -73,7 +73,7 @@ func (s *standing) young(r *eventstore.Record, now time.Time) bool {
 
 // last reads the last record of a stream; nil without one.
 func (s *streamStore) last(ctx context.Context, stream string) (*eventstore.Record, error) {
-	for r, err := range s.log.Read(ctx, eventstore.Query{Stream: stream, From: eventstore.None, Backwards: true, Limit: 1}) {
+	for r, err := range s.records(ctx, eventstore.Query{Stream: stream, From: eventstore.None, Backwards: true, Limit: 1}) {
 		if err != nil {
 			return nil, err
 		}
@@ -98,7 +98,7 @@ func (s *streamStore) standing(ctx context.Context, stream string) (*standing, e
 		st.limits.MaxCount = &one
 		return st, nil
 	}
-	if s.access.own(stream) {
+	if s.access.own(stream) || ofMark(stream) {
 		return st, nil
 	}
 	meta, err := s.last(ctx, "$$"+stream)

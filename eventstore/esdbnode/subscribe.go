@@ -48,6 +48,17 @@ func (s *streamStore) subscribeAll(ctx context.Context, to sender, o *streams.Re
 	if err := to.confirm(); err != nil {
 		return err
 	}
+	if after == 0 {
+		marks, err := s.marks(ctx, f)
+		if err != nil {
+			return err
+		}
+		for _, r := range marks {
+			if err := to.event(r); err != nil {
+				return err
+			}
+		}
+	}
 	live, looked, said := false, uint64(0), after
 	for u, err := range s.log.Follow(ctx, after, eventstore.Filter{}) {
 		if err != nil {
@@ -86,6 +97,9 @@ func (s *streamStore) subscribeAll(ctx context.Context, to sender, o *streams.Re
 // subscribeStream sends what a stream holds after a revision, and then what
 // comes. The stream need not be there yet.
 func (s *streamStore) subscribeStream(ctx context.Context, to sender, stream string, o *streams.ReadReq_Options_StreamOptions) error {
+	if ofMark(stream) {
+		return notFollowed(stream)
+	}
 	next, err := uint64(0), error(nil)
 	switch r := o.GetRevisionOption().(type) {
 	case *streams.ReadReq_Options_StreamOptions_Revision:

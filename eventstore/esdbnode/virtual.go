@@ -181,7 +181,7 @@ func (s *streamStore) resolve(ctx context.Context, e *entry) (event, link *event
 	if err != nil || !st.found() || st.tomb || eventstore.Revision(n) < st.first() {
 		return nil, e.record, err
 	}
-	for r, err := range s.log.Read(ctx, eventstore.Query{Stream: stream, From: eventstore.Revision(n), Limit: 1}) {
+	for r, err := range s.records(ctx, eventstore.Query{Stream: stream, From: eventstore.Revision(n), Limit: 1}) {
 		if err != nil {
 			return nil, nil, err
 		}

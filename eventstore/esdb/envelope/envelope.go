@@ -18,9 +18,12 @@ import (
 	"parley/eventstore"
 )
 
-// MarkStream begins the name of the stream that holds a mark. The tilde keeps it
-// apart from every kind of stream.
-const MarkStream = "~parley-mark-"
+// MarkStream begins the name of the stream that holds a mark, and StoreStream
+// holds the log's name. The tilde keeps them apart from every kind of stream.
+const (
+	MarkStream  = "~parley-mark-"
+	StoreStream = "~parley-store"
+)
 
 // version marks metadata as Parley's, and says which.
 const version = 1
