@@ -38,6 +38,16 @@ type Decision struct {
 	// Refused are agents whose own stream had refused the same before, with the
 	// code.
 	Refused map[string]string `json:"refused,omitempty"`
+	// Given is what its round gave away just before it, of at most the last so many
+	// decisions as are carried out at a time: a crash may keep those off the record,
+	// and they count in this one.
+	Given []Given `json:"given,omitempty"`
+}
+
+// Given is a conversation that is offered to an agent.
+type Given struct {
+	Conversation string `json:"conversation"`
+	Agent        string `json:"agent"`
 }
 
 // What a decision may decide.
@@ -71,7 +81,7 @@ type Tally struct {
 func (d Decision) Same(o Decision) bool {
 	return d.Position == o.Position && d.Round == o.Round && d.Index == o.Index && d.At.Equal(o.At) && d.Queue == o.Queue && d.Method == o.Method &&
 		d.Hours == o.Hours && d.HoursUntil.Equal(o.HoursUntil) && d.Action == o.Action && d.Agent == o.Agent && d.Forced == o.Forced &&
-		d.Why == o.Why && d.Target == o.Target && slices.Equal(d.Best, o.Best) && slices.Equal(d.Rest, o.Rest) && maps.Equal(d.Refused, o.Refused)
+		d.Why == o.Why && d.Target == o.Target && slices.Equal(d.Best, o.Best) && slices.Equal(d.Rest, o.Rest) && maps.Equal(d.Refused, o.Refused) && slices.Equal(d.Given, o.Given)
 }
 
 // Tallies counts all who were considered by what was found of them, in order

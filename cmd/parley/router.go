@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 
 	"parley/domain"
 	"parley/domain/agent"
@@ -56,8 +56,6 @@ const (
 	routerRest = 2 * time.Millisecond
 	// routerRetry is when what failed is tried again.
 	routerRetry = time.Second
-	// routerLanes bounds the agents who are asked side by side.
-	routerLanes = 32
 )
 
 // run holds rounds until ctx is done: whenever something happened that routing
@@ -181,36 +179,44 @@ func (r *router) round(ctx context.Context) (again time.Time, err error) {
 	return result.Again, nil
 }
 
-// carryOutAll carries decisions out, for each agent one after the other and for
-// different agents side by side: each waits for the disk several times.
+// carryOutAll carries decisions out in their order, so many at a time that each
+// waits for the disk with others: those about one agent one after the other.
+// After one that could not be carried out no more are begun. So what a crash or a
+// failure keeps off the record are some of the last, which those after them name.
 func (r *router) carryOutAll(ctx context.Context, choices []routing.Choice) error {
-	var order [][]int // of decisions, by agent; those that ask nobody are alone
-	place := map[string]int{}
+	errs, done := make([]error, len(choices)), make([]chan struct{}, len(choices))
+	before := map[string]chan struct{}{} // the last about each agent
+	var failed atomic.Bool
 	for i, c := range choices {
-		at, ok := place[c.Agent]
-		if !ok || c.Agent == "" {
-			at = len(order)
-			place[c.Agent], order = at, append(order, nil)
+		if i >= routing.AtATime {
+			<-done[i-routing.AtATime]
 		}
-		order[at] = append(order[at], i)
-	}
-	errs := make([]error, len(choices))
-	var all errgroup.Group
-	all.SetLimit(routerLanes)
-	for _, own := range order {
-		all.Go(func() error {
-			for _, i := range own {
-				if err := r.carryOut(ctx, choices[i]); err != nil {
-					errs[i] = fmt.Errorf("conversation %s: %w", choices[i].Of.ID, err)
-					r.mu.Lock()
-					r.failed = append(r.failed, choices[i].Of.ID)
-					r.mu.Unlock()
-				}
+		own := before[c.Agent]
+		done[i] = make(chan struct{})
+		if c.Agent != "" {
+			before[c.Agent] = done[i]
+		}
+		go func() {
+			defer close(done[i])
+			if own != nil {
+				<-own
 			}
-			return nil
-		})
+			if !failed.Load() {
+				if errs[i] = r.carryOut(ctx, c); errs[i] == nil {
+					return
+				}
+				failed.Store(true)
+				errs[i] = fmt.Errorf("conversation %s: %w", c.Of.ID, errs[i])
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.failed = append(r.failed, c.Of.ID)
+		}()
 	}
-	return errors.Join(all.Wait(), errors.Join(errs...))
+	for _, d := range done {
+		<-d
+	}
+	return errors.Join(errs...)
 }
 
 // carryOut reserves room with the agent chosen, or records what was decided

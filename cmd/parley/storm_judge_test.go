@@ -91,6 +91,22 @@ func (s *storm) judge(killed map[string]int) {
 		}
 	}
 	made.End()
+	if late := made.Late(); late != nil {
+		for r, err := range log.Read(t.Context(), eventstore.Query{Kinds: routing.Kinds}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := codec.Fact(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			late.See(f, uint64(r.Position))
+		}
+		late.End()
+	}
+	if made.Skipped > 0 {
+		t.Errorf("%d decisions of routing cannot be made again", made.Skipped)
+	}
 	for hold, told := range s.accepts {
 		for _, who := range told {
 			if engaged[hold] != who {
@@ -133,7 +149,7 @@ func (s *storm) judge(killed map[string]int) {
 	}
 	t.Logf("killed: %s; asked: %s", counted(killed), counted(s.counts))
 	t.Logf("%d agents, %d conversations: %v; why they wait: %s; %d holds stand, all of wrap-up; %d reservations were forced; the sweep mended %d", len(agents), len(talks), states, counted(why), held, forced, swept)
-	t.Logf("%d decisions of routing were made again, %d were skipped: of rounds that a crash tore apart, or that another router had overtaken", made.Checked, made.Skipped)
+	t.Logf("%d decisions of routing were made again, %d were not", made.Checked, made.Skipped)
 	t.Logf("events: %s", counted(names))
 }
 

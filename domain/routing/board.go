@@ -40,6 +40,7 @@ type Board struct {
 	claims  map[*item]*seat     // who could take what in this round
 	back    []*item             // who waits for an agent they know, in order; nil until it is asked for
 	nobody  map[*lane]*nobody   // what this round found of queues of which nobody can be asked
+	gave    []domain.Given      // by this round, in order
 	rounds  int
 	day     string             // of the last round
 	daily   map[*seat]struct{} // agents whose room comes back with the next day (AGT-3)

@@ -26,8 +26,9 @@ type Check struct {
 	pending []placed   // what the board has not seen yet
 	folded  uint64     // how far the board has seen
 	rounds  []*written // that may not be whole yet
+	late    []*written // upon pictures that the board is beyond
 	Checked int        // decisions that were made again
-	Skipped int        // those of rounds that a crash tore apart, or that another router had overtaken by far
+	Skipped int        // those of another log, or of which the log does not say what came before them in their round
 }
 
 // idleAtMost is how many records may follow a round's last decision before the
@@ -138,13 +139,18 @@ func recorded(f domain.Fact) (Recorded, bool) {
 func (c *Check) fold(until uint64) {
 	n := 0
 	for n < len(c.pending) && c.pending[n].position <= until {
-		c.board.Fold(c.pending[n].fact)
+		c.board.see(c.pending[n].fact)
 		n++
 	}
 	c.pending, c.folded = slices.Delete(c.pending, 0, n), max(c.folded, until)
-	clear(c.board.changed) // nobody holds rounds here
-	clear(c.board.freed)
-	clear(c.board.stale)
+}
+
+// see folds an event on a board that nobody holds rounds with.
+func (b *Board) see(f domain.Fact) {
+	b.Fold(f)
+	clear(b.changed)
+	clear(b.freed)
+	clear(b.stale)
 }
 
 // End looks at the rounds that are left; it is called once the log is read.
@@ -153,6 +159,43 @@ func (c *Check) End() {
 		c.again(w)
 	}
 	c.rounds = nil
+}
+
+// Late is a second reading of the log, for the rounds that came on record after
+// others that were decided upon a later picture had been made again; nil when
+// there are none.
+func (c *Check) Late() *Late {
+	if len(c.late) == 0 {
+		return nil
+	}
+	l := &Late{check: c, board: New(c.board.zone, c.board.own), rounds: c.late}
+	c.late = nil
+	slices.SortStableFunc(l.rounds, func(a, b *written) int { return cmp.Compare(a.at, b.at) })
+	return l
+}
+
+// Late makes rounds again that are known, while the log is read once more.
+type Late struct {
+	check  *Check
+	board  *Board
+	rounds []*written
+}
+
+// See takes the next event of the log.
+func (l *Late) See(f domain.Fact, position uint64) {
+	for len(l.rounds) > 0 && l.rounds[0].at < position {
+		l.check.judge(l.board, l.rounds[0].decisions)
+		l.rounds = l.rounds[1:]
+	}
+	l.board.see(f)
+}
+
+// End makes those again that are left.
+func (l *Late) End() {
+	for _, w := range l.rounds {
+		l.check.judge(l.board, w.decisions)
+	}
+	l.rounds = nil
 }
 
 // again makes the decisions of a round again.
@@ -166,29 +209,48 @@ func (c *Check) again(w *written) {
 		c.wrong(round[0].Conversation, round[0].recorded, fmt.Sprintf("it names the position %q, which is none", round[0].Position))
 		return
 	case at < c.folded: // its picture was older than what was looked at since
-		c.Skipped += len(round)
+		c.late = append(c.late, w)
 		return
 	}
+	c.fold(at)
+	c.judge(c.board, round)
+}
+
+// judge makes the decisions of a round again on a board that was folded up to
+// their position.
+func (c *Check) judge(board *Board, round []decision) {
 	slices.SortStableFunc(round, func(a, b decision) int {
 		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(last(a.Action == domain.ActionOffer), last(b.Action == domain.ActionOffer)))
 	})
-	c.fold(at)
-	whole, given := round[:0:0], 0
+	// What a crash kept off the record is told by those after it.
+	recorded, unrecorded := map[int]bool{}, map[int]domain.Given{}
 	for _, d := range round {
-		if d.Index != given { // one before it is not on record: a crash came between
+		recorded[d.Index] = recorded[d.Index] || d.Action == domain.ActionOffer
+		for i, g := range d.Given {
+			unrecorded[d.Index-len(d.Given)+i] = g
+		}
+	}
+	whole, known := round[:0:0], 0
+	for _, d := range round {
+		for known < d.Index && (recorded[known] || unrecorded[known] != domain.Given{}) {
+			known++
+		}
+		if known < d.Index {
 			c.Skipped++
 			continue
 		}
-		if d.Action == domain.ActionOffer {
-			given++
-		}
 		whole = append(whole, d)
+	}
+	for index, there := range recorded {
+		if there {
+			delete(unrecorded, index)
+		}
 	}
 	decisions := make([]Recorded, len(whole))
 	for i, d := range whole {
 		decisions[i] = d.Recorded
 	}
-	for i, d := range c.board.Again(decisions) {
+	for i, d := range board.Again(decisions, unrecorded) {
 		if c.Checked++; !d.Same(whole[i].Decision) {
 			c.wrong(whole[i].Conversation, whole[i].recorded, fmt.Sprintf("it is on record as %+v, and made again it is %+v", whole[i].Decision, d))
 		}

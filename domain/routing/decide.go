@@ -39,6 +39,9 @@ const (
 	// nobody any more by itself (RTE-5).
 	MaxDecliners = 100
 	namedAtMost  = 20
+	// AtATime is how many decisions of a round may be carried out at a time: none
+	// while one that many before it is not on record, refused or given up.
+	AtATime = 16
 )
 
 // moment is when and where in its round a decision is made.
@@ -56,7 +59,7 @@ func (b *Board) decide(it *item, m moment) (d domain.Decision, again time.Time) 
 	l := it.lane
 	d = domain.Decision{
 		Position: m.position, Round: m.round, Index: m.index, At: m.now, Queue: l.ID, Method: l.Method, Action: domain.ActionNone,
-		Refused: b.refusals(it),
+		Refused: b.refusals(it), Given: slices.Clone(b.gave[max(0, len(b.gave)-(AtATime-1)):]),
 	}
 	if l.Deleted {
 		b.leaves(it, &d)

@@ -172,13 +172,7 @@ func found(d domain.Decision, id string) string {
 // replay folds the log up to every decision and makes it again.
 func (w *town) replay(t *testing.T) int {
 	t.Helper()
-	c := NewCheck(utc, time.UTC, func(text string) (uint64, bool) {
-		n, err := strconv.ParseUint(text, 10, 64)
-		return n, err == nil
-	}, func(id string, at uint64, what string) { t.Errorf("%s at %d: %s", id, at, what) })
-	for i, f := range w.log {
-		c.See(f, uint64(i+1))
-	}
+	c := w.check(func(id string, at uint64, what string) { t.Errorf("%s at %d: %s", id, at, what) })
 	c.End()
 	if c.Skipped > 0 {
 		t.Errorf("%d decisions are skipped", c.Skipped)

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"parley/domain"
 	"parley/domain/agent"
 	"parley/domain/conversation"
@@ -259,18 +261,83 @@ func TestRTE7_WhatTwoRoutersDecideSideBySideIsMadeAgain(t *testing.T) {
 		w.tell("nobody", agent.Gone{Agent: "nobody"})
 	}
 	tell(slower[3]) // its round was taken for whole long ago
-	c := NewCheck(utc, time.UTC, func(text string) (uint64, bool) {
-		n, err := strconv.ParseUint(text, 10, 64)
-		return n, err == nil
-	}, func(id string, at uint64, what string) { t.Errorf("%s at %d: %s", id, at, what) })
-	for i, f := range w.log {
-		c.See(f, uint64(i+1))
-	}
+	c := w.check(func(id string, at uint64, what string) { t.Errorf("%s at %d: %s", id, at, what) })
 	if len(c.rounds) != 1 || len(c.pending) > 2*idleAtMost {
 		t.Errorf("%d rounds and %d events are kept", len(c.rounds), len(c.pending))
 	}
 	c.End()
-	if c.Checked != 6 || c.Skipped != 1 {
+	if c.Checked != 6 || c.Skipped != 0 {
 		t.Errorf("%d decisions were made again and %d skipped", c.Checked, c.Skipped)
 	}
+	late := c.Late()
+	for i, f := range w.log {
+		late.See(f, uint64(i+1))
+	}
+	late.End()
+	if c.Checked != 7 || c.Skipped != 0 || c.Late() != nil {
+		t.Errorf("with a second reading %d decisions were made again and %d skipped", c.Checked, c.Skipped)
+	}
+}
+
+// TestRTE7_ARoundThatACrashToreApartIsMadeAgain keeps any decisions of a round off
+// the record that a crash may: those that are there come out the same, since they
+// name what was given before them, and not when they name something else.
+func TestRTE7_ARoundThatACrashToreApartIsMadeAgain(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newTown()
+		w.queue("sales", rapid.SampledFrom([]string{queue.MethodHighestCapacity, queue.MethodRoundRobin, queue.MethodLeastActive}).Draw(rt, "method"), "ana", "ben", "cem", "dov")
+		for _, id := range []string{"ana", "ben", "cem", "dov"} {
+			w.agent(id)
+		}
+		for i := range rapid.IntRange(1, 30).Draw(rt, "conversations") {
+			w.asks(fmt.Sprint("c", i), "sales", noon.Add(time.Duration(i)*time.Second))
+		}
+		b := New(utc, time.UTC)
+		for _, f := range w.log {
+			b.Fold(f)
+		}
+		choices := b.Round(w.now, strconv.Itoa(len(w.log))).Choices
+		begun := rapid.IntRange(1, len(choices)).Draw(rt, "begun")
+		there, named := 0, -1
+		for i, c := range choices[:begun] {
+			if i > begun-AtATime && rapid.Bool().Draw(rt, "lost") {
+				continue
+			}
+			d := c.Decision
+			if there++; len(d.Given) > 0 {
+				named = len(w.log)
+			}
+			if d.Action == domain.ActionOffer {
+				w.tell(d.Agent, agent.Reserved{Agent: d.Agent, Hold: "h-" + c.Of.ID, Conversation: c.Of.ID, Units: 1, Decision: &d, Purpose: agent.PurposeOffer})
+			} else {
+				w.tell(c.Of.ID, conversation.PassedOver{Decision: &d})
+			}
+		}
+		c := w.check(func(id string, at uint64, what string) { rt.Errorf("%s at %d: %s", id, at, what) })
+		if c.End(); c.Checked != there || c.Skipped != 0 {
+			rt.Errorf("of %d on record %d were made again and %d skipped", there, c.Checked, c.Skipped)
+		}
+		if named < 0 {
+			return
+		}
+		d := DecisionOf(w.log[named])
+		d.Given = append([]domain.Given(nil), d.Given...)
+		d.Given[0].Agent = "eve"
+		found := 0
+		if w.check(func(string, uint64, string) { found++ }).End(); found == 0 {
+			rt.Error("another is named as given before, and it is not found")
+		}
+	})
+}
+
+// check reads the log so far.
+func (w *town) check(wrong func(id string, at uint64, what string)) *Check {
+	c := NewCheck(utc, time.UTC, func(text string) (uint64, bool) {
+		n, err := strconv.ParseUint(text, 10, 64)
+		return n, err == nil
+	}, wrong)
+	for i, f := range w.log {
+		c.See(f, uint64(i+1))
+	}
+	return c
 }

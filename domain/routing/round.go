@@ -292,7 +292,7 @@ func (b *Board) begin() {
 	b.shadows = b.shadows[:0]
 	clear(b.nobody)
 	clear(b.claims)
-	b.back = nil
+	b.back, b.gave = nil, b.gave[:0]
 }
 
 // give counts what was decided in the decisions after it.
@@ -305,6 +305,7 @@ func (b *Board) give(it *item, d domain.Decision, day string) {
 	})
 	s.refresh()
 	b.shadows = append(b.shadows, s)
+	b.gave = append(b.gave, domain.Given{Conversation: it.ID, Agent: s.id})
 }
 
 // Recorded is a decision as the log has it.
@@ -315,12 +316,20 @@ type Recorded struct {
 
 // Again makes the decisions of one round once more, on a board that was folded
 // up to their position: each comes out as it is on record, or the log does not
-// say all that was looked at. They are given in order of their index.
-func (b *Board) Again(round []Recorded) []domain.Decision {
+// say all that was looked at. They come in order of their index; unrecorded are
+// those between them that gave something away and are not on record, by index.
+func (b *Board) Again(round []Recorded, unrecorded map[int]domain.Given) []domain.Decision {
 	b.begin()
 	defer b.begin()
 	again := make([]domain.Decision, len(round))
 	for i, r := range round {
+		for given, ok := unrecorded[len(b.gave)]; ok && len(b.gave) < r.Index; given, ok = unrecorded[len(b.gave)] {
+			it := b.items[given.Conversation]
+			if it == nil || it.lane == nil || b.agents[given.Agent] == nil {
+				break // the decision after it comes out otherwise
+			}
+			b.give(it, domain.Decision{Agent: given.Agent, Index: len(b.gave), At: r.At}, r.At.In(b.own).Format(time.DateOnly))
+		}
 		it := b.items[r.Conversation]
 		if it == nil || it.lane == nil {
 			continue

@@ -85,7 +85,9 @@ func Run(ctx context.Context, log eventstore.Log, codec *eventstore.Codec, o Opt
 	}
 	a.end()
 	if a.router != nil {
-		a.router.End()
+		if err := a.lateDecisions(ctx); err != nil {
+			return a.report, err
+		}
 		a.report.Decisions = a.router.Checked
 	}
 	if err := a.resolve(ctx, info.Head); err != nil {

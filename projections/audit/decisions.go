@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -29,6 +30,28 @@ func (a *audit) decisions(f domain.Fact, r eventstore.Record) {
 		return errors.Is(err, eventstore.ErrLogMoved)
 	}
 	a.router.See(f, uint64(r.Position))
+}
+
+// lateDecisions reads the log a second time when some were decided upon a picture
+// that others had overtaken.
+func (a *audit) lateDecisions(ctx context.Context) error {
+	a.router.End()
+	late := a.router.Late()
+	if late == nil {
+		return nil
+	}
+	for r, err := range a.log.Read(ctx, eventstore.Query{Kinds: router.Kinds, Until: a.report.Head}) {
+		if err != nil {
+			return err
+		}
+		f, err := a.codec.Fact(r)
+		if err != nil {
+			continue // it is a finding of the first reading
+		}
+		late.See(f, uint64(r.Position))
+	}
+	late.End()
+	return nil
 }
 
 // zoneOf finds a time zone; one that is not known is UTC, as for the router.
