@@ -47,6 +47,8 @@ type message struct {
 	retries int32
 	parked  int64 // its revision among the parked, when it comes from there; else -1
 	owner   *consumer
+	pin     *consumer // whose it is by its key, as long as they stay the same
+	pinned  uint64    // the group's changes when that was found out
 	timer   *time.Timer
 	done    bool
 }
@@ -64,6 +66,7 @@ type group struct {
 
 	mu        sync.Mutex
 	consumers []*consumer
+	changes   uint64     // of the consumers, so far
 	next      int        // of the consumers, for taking turns
 	waiting   []*message // to be given out: those tried before come first
 	open      []*message // in order, the first not done
@@ -158,8 +161,22 @@ func (g *group) pass(to uint64) {
 	defer g.mu.Unlock()
 	if g.passed = max(g.passed, to); len(g.open) == 0 {
 		g.reached = max(g.reached, g.passed)
+		if g.farBeyond() {
+			g.ring()
+		}
 	}
 }
+
+// lookedThrough is how much of the log that holds nothing for a group is looked
+// through again after a restart, at most.
+const lookedThrough = 4096
+
+// farBeyond tells that a group of the whole log looked through so much of it that
+// this is kept though nothing was done; mu is held.
+func (g *group) farBeyond() bool { return g.Stream == "" && g.reached >= g.saved+lookedThrough }
+
+// due tells that enough was done for a checkpoint; mu is held.
+func (g *group) due() bool { return g.since >= max(g.Settings.AtLeast, 1) }
 
 // enqueue gives a message out, or lets it wait; mu is held. What was read before
 // another is given out before it.
@@ -291,7 +308,7 @@ func (g *group) finish(m *message) {
 	if len(g.open) == 0 {
 		g.reached = max(g.reached, g.passed)
 	}
-	if most := g.Settings.AtMost; g.since == 1 || g.replays.changed() || most > 0 && g.since >= most {
+	if most := g.Settings.AtMost; g.since == max(g.Settings.AtLeast, 1) || g.replays.changed() || most > 0 && g.since >= most {
 		g.ring()
 	}
 }
@@ -346,25 +363,31 @@ func (g *group) join(c *consumer) error {
 		return tooManySubscribers(g.Stream, g.Name)
 	}
 	g.consumers = append(g.consumers, c)
+	g.changes++
 	g.begin()
 	g.dispatch()
 	return nil
 }
 
-// leave lets a consumer go: what it held is given to others.
+// leave lets a consumer go: what it held is given to others. It counts as a try,
+// so that what ends every consumer is parked in the end.
 func (g *group) leave(c *consumer) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.consumers = slices.DeleteFunc(g.consumers, func(o *consumer) bool { return o == c })
+	g.changes++
 	var back []*message
 	for _, held := range c.held {
 		back = append(back, held...)
 	}
+	slices.SortFunc(back, before)
 	for _, m := range back {
 		g.take(m)
+		if g.ended { // it comes again with the next life of the group
+			continue
+		}
+		g.retry(m, "its consumer went away")
 	}
-	g.waiting = append(back, g.waiting...)
-	slices.SortStableFunc(g.waiting, before)
 	g.dispatch()
 }
 

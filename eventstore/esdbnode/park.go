@@ -101,7 +101,7 @@ func (g *group) write(ctx context.Context) {
 		}
 		err := g.flush(ctx, timed)
 		g.mu.Lock()
-		waits := g.since > 0
+		waits := g.due()
 		g.mu.Unlock()
 		switch {
 		case err != nil:
@@ -138,6 +138,7 @@ func (g *group) flush(ctx context.Context, timed bool) error {
 	}
 	g.mu.Lock()
 	r, reached, since := g.replays, g.reached, g.since
+	at := g.Settings.AtMost > 0 && since >= g.Settings.AtMost || timed && g.due() || g.ended && (since > 0 || reached > g.saved) || g.farBeyond()
 	g.mu.Unlock()
 	if r.changed() {
 		if err := g.truncateParked(ctx, r.before); err != nil {
@@ -147,7 +148,6 @@ func (g *group) flush(ctx context.Context, timed bool) error {
 		g.replays.written = r.before
 		g.mu.Unlock()
 	}
-	at := g.Settings.AtMost > 0 && since >= g.Settings.AtMost || timed && since >= max(g.Settings.AtLeast, 1) || ctx.Err() == nil && g.closing() && since > 0
 	if !at {
 		return nil
 	}
@@ -165,12 +165,6 @@ func (g *group) flush(ctx context.Context, timed bool) error {
 	g.since -= since
 	g.saved = max(g.saved, reached)
 	return nil
-}
-
-func (g *group) closing() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.ended
 }
 
 // writeParked puts a message into the stream of what is parked.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -321,6 +322,54 @@ func TestGroupsSurviveARestart(t *testing.T) {
 	w.ack(w.want(6, 0))
 }
 
+// TestWhatEndsEveryConsumerIsParked: a message whose consumers all go away is tried
+// as often as others, and then stands in nobody's way.
+func TestWhatEndsEveryConsumerIsParked(t *testing.T) {
+	k := serving(t, Options{})
+	k.mustAppend("order-1", esdb.Any{}, ids(2)...)
+	k.group("order-1", "g", func(s *esdb.PersistentSubscriptionSettings) { s.MaxRetryCount = 2 })
+	for tried := range 3 {
+		w := k.join("order-1", "g", 1)
+		w.want(0, tried)
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		k.told("order-1", "g", func(i *esdb.PersistentSubscriptionInfo) bool { return len(i.Connections) == 0 })
+	}
+	k.told("order-1", "g", parkedAre(1))
+	w := k.join("order-1", "g", 1)
+	w.ack(w.want(1, 0))
+}
+
+// TestAGroupThatWantsNothingRemembersHowFarItLooked: a group whose filter keeps
+// nothing of a long log does not look through all of it after every start.
+func TestAGroupThatWantsNothingRemembersHowFarItLooked(t *testing.T) {
+	k := serving(t, Options{})
+	for range 5 {
+		k.mustAppend("order-1", esdb.Any{}, ids(lookedThrough/4)...)
+	}
+	s := esdb.SubscriptionSettingsDefault()
+	err := k.client.CreatePersistentSubscriptionToAll(k.ctx(), "g", esdb.PersistentAllSubscriptionOptions{
+		Settings: &s, StartFrom: esdb.Start{}, Filter: &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Prefixes: []string{"parcel-"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.join("$all", "g", 10)
+	k.told("$all", "g", func(*esdb.PersistentSubscriptionInfo) bool {
+		marks, err := k.log.Marks(k.ctx())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, m := range marks {
+			if _, at, _ := strings.Cut(string(m.Value), " "); strings.HasPrefix(name, "esdb-group-") && at != "0" && at != "" {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // TestConsumersComeAndGo: what one held goes to another; too many are refused; a
 // changed or deleted group drops them.
 func TestConsumersComeAndGo(t *testing.T) {
@@ -343,14 +392,14 @@ func TestConsumersComeAndGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := range uint64(3) {
-		b.ack(b.want(n, 0))
+		b.ack(b.want(n, 1))
 	}
-	b.nack(esdb.NackActionStop, b.want(3, 0))
+	b.nack(esdb.NackActionStop, b.want(3, 1))
 	if e := b.Recv(); e.SubscriptionDropped == nil {
 		t.Fatalf("after stop: %+v", e)
 	}
 	c := k.join("order-1", "g", 10)
-	c.ack(c.want(3, 0))
+	c.ack(c.want(3, 2))
 	s := esdb.SubscriptionSettingsDefault()
 	s.ConsumerStrategyName = esdb.ConsumerStrategyPinned
 	if err := k.client.UpdatePersistentSubscription(k.ctx(), "order-1", "g", esdb.PersistentStreamSubscriptionOptions{Settings: &s}); err != nil {

@@ -42,6 +42,9 @@ func (g *group) choose(m *message) (c *consumer, any bool) {
 // pinnedTo is the consumer whose messages of a key all are: the one of the
 // highest hash, so that one who comes or goes moves only its own share.
 func (g *group) pinnedTo(m *message) *consumer {
+	if m.pin != nil && m.pinned == g.changes {
+		return m.pin
+	}
 	key := m.key(g.Settings.Strategy)
 	var best *consumer
 	most := uint64(0)
@@ -58,6 +61,7 @@ func (g *group) pinnedTo(m *message) *consumer {
 			best, most = c, x
 		}
 	}
+	m.pin, m.pinned = best, g.changes
 	return best
 }
 
