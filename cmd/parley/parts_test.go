@@ -7,15 +7,19 @@ import (
 )
 
 // TestAGT6_WhoIsNotThereTakesPartNoMore: the parts of an agent in conversations
-// of others end when he signs out or is disabled; that of others, and what the
-// primary has, stays.
+// of others end when he signs out, is gone past the grace or is disabled; that of
+// others, and what the primary has, stays.
 func TestAGT6_WhoIsNotThereTakesPartNoMore(t *testing.T) {
 	t.Parallel()
 	h := team(t, serveHere(t, folder(t)))
 	ben, sue := h.as("agent", "ben"), h.as("supervisor", "sue")
-	h.admin.must(http.StatusOK, "PUT", "/v1/agents/dia", fields{"name": "Dia"})
-	dia := h.as("agent", "dia")
-	dia.must(http.StatusOK, "PUT", "/v1/agents/dia/presence", fields{"presence": "available"})
+	var dia, eli client
+	for id, who := range map[string]*client{"dia": &dia, "eli": &eli} {
+		h.admin.must(http.StatusOK, "PUT", "/v1/agents/"+id, fields{"name": id})
+		*who = h.as("agent", id)
+		who.must(http.StatusOK, "PUT", "/v1/agents/"+id+"/presence", fields{"presence": "available"})
+	}
+	h.admin.must(http.StatusOK, "PUT", "/v1/settings", fields{"graceSeconds": 10})
 	c := h.ask("Hello?")
 	h.engage(t, c)
 	path := "/v1/conversations/" + c
@@ -24,7 +28,8 @@ func TestAGT6_WhoIsNotThereTakesPartNoMore(t *testing.T) {
 		who.must(http.StatusOK, "POST", path+"/participants/"+part+"/accept", nil)
 		return part
 	}
-	consults, joined := join(ben, "ben", "consult"), join(dia, "dia", "joined")
+	consults, joined, advises := join(ben, "ben", "consult"), join(dia, "dia", "joined"), join(eli, "eli", "consult")
+	h.listens(t, eli, "eli")()
 	sue.must(http.StatusOK, "POST", path+"/monitor", nil)
 	is := func(part string) bool {
 		return strings.Contains(h.look(h.admin, path+"/participants").raw, part)
@@ -37,6 +42,10 @@ func TestAGT6_WhoIsNotThereTakesPartNoMore(t *testing.T) {
 	if !is(joined) {
 		t.Error("another's part ended as well")
 	}
+	eventually(t, "who is gone past the grace consults no more", func() bool { return !is(advises) })
+	if !is(joined) {
+		t.Error("another's part ended as well")
+	}
 	h.admin.must(http.StatusOK, "POST", "/v1/agents/dia/disable", nil)
 	eventually(t, "who is disabled has joined no more", func() bool { return !is(joined) })
 	now := h.look(h.admin, path)
@@ -46,7 +55,7 @@ func TestAGT6_WhoIsNotThereTakesPartNoMore(t *testing.T) {
 		t.Errorf("the supervisor looks on no more: %s", all.raw)
 	}
 	told := h.look(h.admin, path+"/history").raw
-	for _, why := range []string{"signed_out", "agent_disabled"} {
+	for _, why := range []string{"signed_out", "agent_gone", "agent_disabled"} {
 		if !strings.Contains(told, why) && !strings.Contains(told, strings.ReplaceAll(why, "_", " ")) {
 			t.Errorf("the history does not say %s: %s", why, told)
 		}

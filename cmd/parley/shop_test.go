@@ -43,16 +43,22 @@ func (h *shop) again(s *server) {
 // listen opens the agent's live feed, until the server or the test ends.
 func (h *shop) listen(t *testing.T) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "GET", h.url+"/v1/agents/ana/feed", nil)
+	t.Cleanup(h.listens(t, h.ana, "ana"))
+}
+
+// listens opens an agent's live feed; what it gives closes it.
+func (h *shop) listens(t *testing.T, who client, id string) (hangUp func()) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", h.url+"/v1/agents/"+id+"/feed", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer "+h.ana.token)
+	r.Header.Set("Authorization", "Bearer "+who.token)
 	feed, err := http.DefaultClient.Do(r)
 	if err != nil || feed.StatusCode != http.StatusOK {
 		t.Fatalf("the feed does not open: %v", err)
 	}
-	t.Cleanup(func() { _ = feed.Body.Close() }) // its server may be gone
+	return func() { _ = feed.Body.Close() } // its server may be gone
 }
 
 // ask starts a conversation with a first message.
