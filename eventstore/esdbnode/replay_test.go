@@ -44,6 +44,7 @@ func TestAReplayThatCannotReadIsTold(t *testing.T) {
 	w.nack(esdb.NackActionPark, w.want(0, 0))
 	w.ack(w.want(1, 0))
 	k.told("order-1", "g", parkedAre(1))
+	k.told("order-1", "g", doneAre(2))
 	replay := func() {
 		t.Helper()
 		if err := k.client.ReplayParkedMessages(k.ctx(), "order-1", "g", esdb.ReplayParkedMessagesOptions{}); err != nil {
