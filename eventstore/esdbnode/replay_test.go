@@ -33,7 +33,7 @@ func (u *unreadable) Read(ctx context.Context, q eventstore.Query) iter.Seq2[eve
 func TestAReplayThatCannotReadIsTold(t *testing.T) {
 	log := &unreadable{}
 	k := &kit{
-		t: t, dir: t.TempDir(), address: "127.0.0.1:0", through: func(l eventstore.Log) eventstore.Log { log.Log = l; return log },
+		t: t, dir: t.TempDir(), through: func(l eventstore.Log) eventstore.Log { log.Log = l; return log },
 		options: Options{Kinds: []string{"line"}, Users: map[string]User{Engine: {"right", RoleEngine}}, Anonymous: RoleWriter},
 	}
 	k.start()
