@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,8 +44,9 @@ func TestTheReactorDoesWhatWasLeftOfARequest(t *testing.T) {
 			e := newEngine(t, log, ripples()...)
 			r := NewReactor(newEngine(t, log.memLog, ripples()...), ReactorOptions{Name: "policies"})
 			stop := reacting(t, r)
+			var begun atomic.Int64 // what follows is appended side by side
 			log.set(func(string, []Record) error {
-				if len(log.all()) > killed {
+				if begun.Add(1) > int64(killed+1) {
 					return ErrClosed // the process is gone
 				}
 				return nil

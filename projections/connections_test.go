@@ -15,7 +15,7 @@ func TestNoConnectionOutlivesItsDatabase(t *testing.T) {
 	defer h.close()
 	r, stop := h.start()
 	at := h.record("card-1", opened{Queue: "q", Guest: "g"})
-	awaitState(t, r, func(s Status) bool { return s.State == StateLive && s.Building == nil })
+	settled(t, r)
 	cards(t, r, at) // by a reader, which is kept
 	first := r.byName["toy"].gen.db
 	if err := r.Rebuild(soon(t), []string{"toy"}, nil); err != nil {

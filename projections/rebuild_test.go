@@ -20,7 +20,7 @@ func TestANA1_RebuildWhileWritingLosesNothing(t *testing.T) {
 	for i := range 50 {
 		h.record(fmt.Sprintf("card-%d", i), opened{Queue: "q", Guest: "g"}, moved{"r"})
 	}
-	awaitState(t, r, func(s Status) bool { return s.State == StateLive && s.Building == nil })
+	settled(t, r)
 	done := make(chan struct{})
 	var writing sync.WaitGroup
 	var last eventstore.Position

@@ -28,6 +28,7 @@ func TestANA1_ResumingAfterALongPauseStopsNobody(t *testing.T) {
 	r, stop := h.start(slow, other)
 	defer stop()
 	cards(t, r, h.record("card-a", opened{Queue: "q"}))
+	settled(t, r)
 	if err := r.Pause("toy"); err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +82,7 @@ func TestAResumeThatIsBrokenOffLeavesThePause(t *testing.T) {
 	r, stop := h.start()
 	defer stop()
 	cards(t, r, h.record("card-a", opened{Queue: "q"}))
+	settled(t, r)
 	if err := r.Pause("toy"); err != nil {
 		t.Fatal(err)
 	}

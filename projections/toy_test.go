@@ -266,6 +266,12 @@ func awaitState(t testing.TB, r *Runner, reached func(Status) bool) {
 	}
 }
 
+// settled waits until what was missing at the start is built, and nobody builds.
+func settled(t testing.TB, r *Runner) {
+	t.Helper()
+	awaitState(t, r, func(s Status) bool { return s.State == StateLive && s.Building == nil })
+}
+
 // soon ends a wait for what does not come. A busy machine may take its time.
 func soon(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)

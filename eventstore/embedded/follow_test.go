@@ -15,13 +15,18 @@ import (
 
 // muster knows how far each follower is, and lets a writer wait for all.
 type muster struct {
-	mu sync.Mutex
-	at []eventstore.Position
-	on *sync.Cond
+	mu   sync.Mutex
+	at   []eventstore.Position
+	on   *sync.Cond
+	idle *time.Timer // ends it all when nobody gets on
 }
 
-func newMuster(ctx context.Context, followers int) *muster {
-	m := &muster{at: make([]eventstore.Position, followers)}
+// mostIdle is how long nobody gets on before somebody sleeps for good. All of it
+// may take longer.
+const mostIdle = 5 * time.Minute
+
+func newMuster(ctx context.Context, end func(), followers int) *muster {
+	m := &muster{at: make([]eventstore.Position, followers), idle: time.AfterFunc(mostIdle, end)}
 	m.on = sync.NewCond(&m.mu)
 	context.AfterFunc(ctx, func() {
 		m.mu.Lock()
@@ -34,6 +39,9 @@ func newMuster(ctx context.Context, followers int) *muster {
 func (m *muster) reached(follower int, p eventstore.Position) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if p > m.at[follower] {
+		m.idle.Reset(mostIdle)
+	}
 	m.at[follower] = p
 	m.on.Broadcast()
 }
@@ -71,10 +79,11 @@ func TestEveryFollowerIsWoken(t *testing.T) {
 			writers, appends := test.writers, test.appends
 			test.Dir, test.FS = "log", vfs.NewMem()
 			l := opened(t, test.Options)
-			limit, done := context.WithTimeout(t.Context(), 5*time.Minute)
+			limit, done := context.WithCancel(t.Context())
 			defer done()
 			following, stop := context.WithCancel(limit)
-			m := newMuster(limit, followers)
+			m := newMuster(limit, done, followers)
+			defer m.idle.Stop()
 			var read, written sync.WaitGroup
 			for i := range followers {
 				read.Go(func() { follow(t, following, l, i, m) })

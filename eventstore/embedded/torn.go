@@ -148,6 +148,9 @@ func (c chunks) oneByte(b []byte, at int) bool {
 		return false // it was not written to its end
 	}
 	want, length := binary.LittleEndian.Uint32(b), int(binary.LittleEndian.Uint16(b[4:]))
+	if c.header+length <= len(b) && blank(b[:c.header+length], at) {
+		return false // by chance another byte may make it good all the same
+	}
 	for i := range 2 { // of the length
 		for v := range 256 {
 			other := length&^(0xff<<(8*i)) | v<<(8*i)
@@ -178,12 +181,29 @@ func (c chunks) oneByte(b []byte, at int) bool {
 }
 
 // unwritten tells that a byte of a chunk, at a place of its file, may be wrong
-// because its sector was not written while others of the chunk were: then it
-// holds zeros, or what was there before, of which a single byte tells nothing.
+// because a sector was not written while others of the chunk were: that holds
+// zeros, or what was there before, of which a single byte tells nothing.
 func unwritten(b []byte, at, i int) bool {
-	from := max((at+i)/sector*sector-at, 0)
-	to := min(((at+i)/sector+1)*sector-at, len(b))
-	return to-from < len(b) && (to-from == 1 || zero(b[from:to]))
+	from, to := inSector(b, at, i)
+	return to-from == 1 && len(b) > 1 || blank(b, at)
+}
+
+// blank tells that a chunk, at a place of its file, has a whole sector of zeros,
+// or what it has of one, and more than that.
+func blank(b []byte, at int) bool {
+	for i := 0; i < len(b); {
+		from, to := inSector(b, at, i)
+		if to-from < len(b) && zero(b[from:to]) {
+			return true
+		}
+		i = to
+	}
+	return false
+}
+
+// inSector is what a chunk, at a place of its file, has of the sector of a byte.
+func inSector(b []byte, at, i int) (from, to int) {
+	return max((at+i)/sector*sector-at, 0), min(((at+i)/sector+1)*sector-at, len(b))
 }
 
 // plausible tells that the header is one of such a file.

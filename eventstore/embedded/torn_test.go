@@ -2,6 +2,8 @@ package embedded
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -16,12 +18,13 @@ import (
 func TestATornEndIsNoDamage(t *testing.T) {
 	mem := vfs.NewMem()
 	l := opened(t, Options{Dir: "log", FS: mem})
-	for n := range 3000 {
+	for n, reached := 0, false; n < 3000 || !reached; n++ {
 		r := sample()
 		r.Data = append(append([]byte{'"'}, bytes.Repeat([]byte("x"), n%700)...), '"')
 		if _, err := l.Append(t.Context(), "line-1", eventstore.Revision(n-1), r); err != nil {
 			t.Fatal(err)
 		}
+		reached = reached || reachesOneByteBeyond(t, mem)
 	}
 	names, err := stillFiles(mem, "log")
 	if err != nil {
@@ -67,4 +70,59 @@ func TestATornEndIsNoDamage(t *testing.T) {
 	if damages > 0 {
 		t.Errorf("%d of %d torn ends are called damage, %d of them for one byte", damages, torn, alone)
 	}
+}
+
+// reachesOneByteBeyond tells that the last write of a log in use has a single
+// byte beyond a boundary, as one in some five hundred has.
+func reachesOneByteBeyond(t *testing.T, mem vfs.FS) bool {
+	t.Helper()
+	names, err := stillFiles(mem, "log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if format := formatOf(name); format == nil || format.number == 0 {
+			continue
+		}
+		info, err := mem.Stat(mem.PathJoin("log", pebbleFolder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Size()%sector == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// TestATornEndThatOneByteWouldMendIsNoDamage looks for an end whose sector was
+// not written and which another byte would make good, by chance, as one in some
+// ten thousand is.
+func TestATornEndThatOneByteWouldMendIsNoDamage(t *testing.T) {
+	format := &chunks{header: 19, first: 9, number: 6}
+	const tail = 40 // beyond the boundary
+	random := rand.New(rand.NewPCG(3, 5))
+	for range 1_000_000 {
+		b := make([]byte, sector+tail)
+		for i := 0; i < len(b); i += 8 {
+			binary.LittleEndian.PutUint64(b[i:], random.Uint64())
+		}
+		binary.LittleEndian.PutUint16(b[4:], uint16(len(b)-format.header))
+		b[chunkSummed] = format.first
+		binary.LittleEndian.PutUint32(b[7:], format.number)
+		whole := checksum(b[chunkSummed:])
+		binary.LittleEndian.PutUint32(b, masked(whole))
+		if _, what := format.damage(b); what != "" {
+			t.Fatalf("whole: %s", what)
+		}
+		clear(b[sector:])
+		if flips(b[chunkSummed:], checksum(b[chunkSummed:])^whole) < 0 {
+			continue
+		}
+		if at, what := format.damage(b); what != "" {
+			t.Errorf("without its last sector: at %d, %s", at, what)
+		}
+		return
+	}
+	t.Fatal("there is none")
 }

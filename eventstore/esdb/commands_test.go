@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -22,7 +23,7 @@ func index(t testing.TB, dir string) *embedded.Commands {
 
 func openedWith(t testing.TB, s *server, c eventstore.Commands) *Log {
 	t.Helper()
-	l, err := Open(t.Context(), Options{Address: s.url(), Commands: c})
+	l, err := Open(t.Context(), Options{Address: s.url(), Patience: 5 * time.Minute, Commands: c})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ const password = "not-a-secret"
 type server struct {
 	t       testing.TB
 	dir     string
+	door    *door
 	address string
 	log     *embedded.Log
 	node    *esdbnode.Node
@@ -32,7 +33,8 @@ type server struct {
 
 func started(t testing.TB) *server {
 	t.Helper()
-	s := &server{t: t, dir: t.TempDir(), address: "127.0.0.1:0"}
+	s := &server{t: t, dir: t.TempDir(), door: newDoor(t)}
+	s.address = s.door.Addr().String()
 	s.start()
 	t.Cleanup(s.kill)
 	return s
@@ -44,17 +46,12 @@ func (s *server) start() {
 	if s.log, err = embedded.Open(embedded.Options{Dir: s.dir}); err != nil {
 		s.t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", s.address)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.address = listener.Addr().String()
 	s.node, err = esdbnode.New(esdbnode.Options{Log: s.log, Kinds: kinds, Users: map[string]esdbnode.User{esdbnode.Engine: {Password: password, Role: esdbnode.RoleEngine}}})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.done = make(chan error, 1)
-	go func(n *esdbnode.Node, done chan error) { done <- n.Serve(listener) }(s.node, s.done)
+	go func(n *esdbnode.Node, l net.Listener, done chan error) { done <- n.Serve(l) }(s.node, s.door.open(), s.done)
 }
 
 // kill ends the node and closes its log; calls in flight fail.

@@ -148,6 +148,9 @@ func TestTheServerIsAway(t *testing.T) {
 			t.Fatalf("without a server: %v", err)
 		}
 	}
+	if _, err := Open(ctx, Options{Address: "esdb://127.0.0.1:1?tls=false", Patience: time.Millisecond}); !errors.Is(err, eventstore.ErrAway) || !contains(err.Error(), "see that it runs") {
+		t.Fatalf("where nobody listens: %v", err)
+	}
 	s.start()
 	again := event("line.taken", 1)
 	for {

@@ -88,7 +88,7 @@ func trapped(t *testing.T, trap *trap) *Log {
 			t.Error(err)
 		}
 	})
-	o := Options{Address: "esdb://" + listener.Addr().String() + "?tls=false", Timeout: time.Minute, Patience: 100 * time.Millisecond}
+	o := Options{Address: "esdb://" + listener.Addr().String() + "?tls=false", Timeout: time.Minute, Patience: 5 * time.Minute}
 	conf, err := client.ParseConnectionString(o.Address)
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +186,7 @@ func TestAWrappedError(t *testing.T) {
 // TestAServerThatSaysNothing: a call ends by itself.
 func TestAServerThatSaysNothing(t *testing.T) {
 	l := trapped(t, &trap{read: func(s streams.Streams_ReadServer) error { <-s.Context().Done(); return s.Context().Err() }})
-	l.options.Timeout = 100 * time.Millisecond
+	l.options.Timeout, l.options.Patience = 100*time.Millisecond, 0
 	err := firstError(l, within(t, 5*time.Minute), eventstore.Query{Stream: "line-1"})
 	if !errors.Is(err, errSilent) {
 		t.Fatalf("got %v", err)
@@ -256,7 +256,7 @@ func TestNoPasswordInTheClear(t *testing.T) {
 func TestATruncatedStream(t *testing.T) {
 	s := started(t)
 	l := opened(t, s.url())
-	ctx := within(t, time.Minute)
+	ctx := within(t, 5*time.Minute)
 	if _, err := l.Append(ctx, "order-1", eventstore.None, event("order.placed", 1), event("order.paid", 2), event("order.sent", 3)); err != nil {
 		t.Fatal(err)
 	}

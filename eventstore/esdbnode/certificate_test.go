@@ -29,7 +29,7 @@ func certified(t *testing.T, name string, to time.Time, by *tls.Certificate) *tl
 		t.Fatal(err)
 	}
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: to.Add(-time.Hour), NotAfter: to,
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: to.Add(-48 * time.Hour), NotAfter: to,
 		IsCA: by == nil, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
@@ -50,7 +50,7 @@ func certified(t *testing.T, name string, to time.Time, by *tls.Certificate) *tl
 // TestCertificatesOfCallers: a trusted one names a user; another is refused,
 // whatever else its owner says.
 func TestCertificatesOfCallers(t *testing.T) {
-	soon := time.Now().Add(time.Hour)
+	soon := time.Now().Add(24 * time.Hour)
 	ca, stranger := certified(t, "ca", soon, nil), certified(t, "ca", soon, nil)
 	roots := x509.NewCertPool()
 	roots.AddCert(ca.Leaf)

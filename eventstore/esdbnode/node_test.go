@@ -51,13 +51,14 @@ func serving(t *testing.T, o Options) *kit {
 	if o.Users == nil {
 		o.Users, o.Anonymous = map[string]User{Engine: {"right", RoleEngine}}, RoleWriter
 	}
-	k := &kit{t: t, dir: t.TempDir(), options: o, address: "127.0.0.1:0"}
+	k := &kit{t: t, dir: t.TempDir(), options: o}
 	k.start()
 	t.Cleanup(k.stop)
 	return k
 }
 
-// start serves the log in the folder, at the same address as before.
+// start serves the log in the folder, at an address of its own each time: one
+// that was given up is soon somebody else's.
 func (k *kit) start() {
 	k.t.Helper()
 	must := func(err error) {
@@ -75,7 +76,7 @@ func (k *kit) start() {
 	}
 	k.node, err = New(k.options)
 	must(err)
-	listener, err := net.Listen("tcp", k.address)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(err)
 	k.address = listener.Addr().String()
 	k.done = make(chan error, 1)

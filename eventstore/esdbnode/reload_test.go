@@ -30,7 +30,7 @@ func (u *unmarked) Mark(ctx context.Context, name string, move func(eventstore.M
 func TestAnUpdateThatFailsLeavesTheOthersAlone(t *testing.T) {
 	log := &unmarked{}
 	k := &kit{
-		t: t, dir: t.TempDir(), address: "127.0.0.1:0", through: func(l eventstore.Log) eventstore.Log { log.Log = l; return log },
+		t: t, dir: t.TempDir(), through: func(l eventstore.Log) eventstore.Log { log.Log = l; return log },
 		options: Options{Kinds: []string{"line"}, Users: map[string]User{Engine: {"right", RoleEngine}}, Anonymous: RoleWriter},
 	}
 	k.start()

@@ -33,7 +33,7 @@ func (u *unreadable) Read(ctx context.Context, q eventstore.Query) iter.Seq2[eve
 func TestAReplayThatCannotReadIsTold(t *testing.T) {
 	log := &unreadable{}
 	k := &kit{
-		t: t, dir: t.TempDir(), address: "127.0.0.1:0", through: func(l eventstore.Log) eventstore.Log { log.Log = l; return log },
+		t: t, dir: t.TempDir(), through: func(l eventstore.Log) eventstore.Log { log.Log = l; return log },
 		options: Options{Kinds: []string{"line"}, Users: map[string]User{Engine: {"right", RoleEngine}}, Anonymous: RoleWriter},
 	}
 	k.start()
@@ -44,6 +44,7 @@ func TestAReplayThatCannotReadIsTold(t *testing.T) {
 	w.nack(esdb.NackActionPark, w.want(0, 0))
 	w.ack(w.want(1, 0))
 	k.told("order-1", "g", parkedAre(1))
+	k.told("order-1", "g", doneAre(2))
 	replay := func() {
 		t.Helper()
 		if err := k.client.ReplayParkedMessages(k.ctx(), "order-1", "g", esdb.ReplayParkedMessagesOptions{}); err != nil {
