@@ -13,12 +13,13 @@ type shop struct {
 	id           string // the visitor's
 }
 
-// furnish sets the shop up.
+// furnish sets the shop up. An offer stands as long as there may be, so that no
+// test is too slow for its own.
 func furnish(t *testing.T, s *server) *shop {
 	t.Helper()
 	a := s.admin
 	a.must(http.StatusOK, "PUT", "/v1/queues/sales", fields{"name": "Sales"})
-	a.must(http.StatusOK, "PUT", "/v1/workstreams/chat", fields{"channel": "chat", "settings": fields{"name": "Chat", "queue": "sales"}})
+	a.must(http.StatusOK, "PUT", "/v1/workstreams/chat", fields{"channel": "chat", "settings": fields{"name": "Chat", "queue": "sales", "countdown": 600}})
 	a.must(http.StatusOK, "PUT", "/v1/widgets/shop", fields{"workstream": "chat", "proactive": true})
 	a.must(http.StatusOK, "PUT", "/v1/agents/ana", fields{"name": "Ana"})
 	a.must(http.StatusOK, "PUT", "/v1/queues/sales/members/ana", nil)
