@@ -3,7 +3,7 @@
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 work=$(mktemp -d)
-patience=120 # seconds that a wait may take on a busy machine; it ends what hangs
+patience=300 # seconds that a wait may take on a busy machine; it ends what hangs
 jobs_started=()
 
 finish() {
@@ -143,7 +143,8 @@ told() {
 # holds a text.
 hears() {
   for _ in $(seq $((patience * 20))); do
-    ! told "$1" | awk -F '\t' -v name="$2" '$2 == name' | grep -qF "$3" || return 0
+    # grep reads to the end: who writes to one that is gone fails
+    ! told "$1" | awk -F '\t' -v name="$2" '$2 == name' | grep -F "$3" >/dev/null || return 0
     sleep 0.05
   done
   asked="the feed" status=open answer=$(told "$1" | tail -n 5)
