@@ -76,9 +76,14 @@ as() {
   [ -z "$body" ] || headers+=(-H 'Content-Type: application/json' --data-binary "$body")
   [ -z "${KEY-}" ] || headers+=(-H "Idempotency-Key: $KEY")
   asked="$method $path by $who"
-  answer=$(curl -sS -X "$method" -w '\n%{http_code}' ${headers[@]+"${headers[@]}"} "$url$path")
-  status=${answer##*$'\n'}
-  answer=${answer%$'\n'*}
+  for _ in $(seq $((patience / 10))); do
+    answer=$(curl -sS -X "$method" -w '\n%{http_code}' ${headers[@]+"${headers[@]}"} "$url$path")
+    status=${answer##*$'\n'}
+    answer=${answer%$'\n'*}
+    # A view that has not got there yet (API-2) says so, and is asked again.
+    [ "$method $status" = 'GET 503' ] || break
+    sleep 1
+  done
   [ "$status" = "$want" ] || die "$status instead of $want"
   if [ "$method" != GET ] && [ "$status" -lt 300 ]; then
     at=$(jq -r '.position // empty' <<<"$answer")
