@@ -83,7 +83,8 @@ func newHouse(t *testing.T, change ...func(*api.Options)) *house {
 		Engine: h.Engine, Keys: h.Keys, Now: h.Clock.Now, Views: h.Views, Limits: api.DefaultLimits(),
 		Logger: slog.New(slog.NewJSONHandler(h.Logged, nil)),
 	}
-	options.Limits.Rate = 0 // tests of limits set it
+	options.Limits.Rate = 0        // tests of limits set it
+	options.Limits.Wait = patience // a busy machine may take its time
 	for _, one := range change {
 		one(&options)
 	}

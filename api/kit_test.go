@@ -141,6 +141,7 @@ func newServer(t *testing.T, log eventstore.Log, change func(*Options)) (*Server
 			return "said", map[string]any{"n": e.(said).N, "text": e.(said).Text, "for": sort}, true
 		},
 	}
+	o.Limits.Wait = patience // a busy machine may take its time
 	if change != nil {
 		change(&o)
 	}

@@ -16,7 +16,7 @@ import (
 // its own clock, takes it over. Clocks of machines are never compared.
 const (
 	LeaseRenewed = 3 * time.Second
-	leaseLost    = 10 * time.Second
+	LeaseLost    = 10 * time.Second
 )
 
 // LeaseMarks begin the names of the marks that are leases.
@@ -158,7 +158,7 @@ func (l *Lease) Hold(ctx context.Context, work func(context.Context) error, chan
 			renewed = time.Now()
 		case errors.Is(failed, ErrClosed), errors.Is(failed, ErrLeaseLost):
 			return errors.Join(failed, ended)
-		case over || time.Since(renewed) > leaseLost-LeaseRenewed:
+		case over || time.Since(renewed) > LeaseLost-LeaseRenewed:
 			l.drop()
 		}
 	}
@@ -267,7 +267,7 @@ func (l *Lease) look(v *leaseValue, awake time.Duration, blind bool) {
 		case !known || blind || before.count != n.Beats:
 			l.seen[run] = beat{n.Beats, awake}
 			continue
-		case awake-before.at < leaseLost:
+		case awake-before.at < LeaseLost:
 			continue
 		}
 		delete(v.Nodes, run)

@@ -121,7 +121,7 @@ func TestALeaseIsTakenOverFromWhoIsGone(t *testing.T) {
 		b := runLease(t, log, "b", "b1")
 		pass(time.Minute)
 		a.log.away.Store(true)
-		pass(leaseLost - time.Second)
+		pass(LeaseLost - time.Second)
 		if b.works() {
 			t.Error("it was taken over too early")
 		}

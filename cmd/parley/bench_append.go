@@ -109,7 +109,7 @@ func (m *measuring) appendFor(ctx context.Context, writers, turn int) (perSecond
 	for w := range writers {
 		all.Go(func() {
 			r, revision, stream := benchRecord(), eventstore.None, ""
-			for i := 0; time.Since(began) < m.span(); i++ {
+			for i := 0; i == 0 || time.Since(began) < m.span(); i++ {
 				if i%25 == 0 {
 					stream, revision = fmt.Sprintf("conversation-%d-%d", w, i), eventstore.None
 				}

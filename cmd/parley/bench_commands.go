@@ -174,7 +174,7 @@ func (m *measuring) closedLoop(t *benchTown, address, row string, step func(*wal
 			}
 			w.counts = walked{}
 			var mine latencies
-			for time.Since(began) < m.span() {
+			for first := true; first || time.Since(began) < m.span(); first = false { // one at least, or there is nothing to divide by
 				at := time.Now()
 				if err := step(w); err != nil {
 					failed <- err

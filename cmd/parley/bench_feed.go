@@ -129,7 +129,7 @@ func (m *measuring) tellFeeds(t *benchTown, server *child, arrived []atomic.Int6
 	if _, err := m.drained(server); err != nil {
 		return 0, err
 	}
-	time.Sleep(200 * time.Millisecond) // what is under way arrives
+	arrive(n, func(i int) bool { return arrived[first+i].Load() != 0 })
 	var whole, after latencies
 	lost := 0
 	for i := range n {
@@ -148,4 +148,21 @@ func (m *measuring) tellFeeds(t *benchTown, server *child, arrived []atomic.Int6
 		m.report.fails("%d of %d events did not arrive", lost, n)
 	}
 	return first + n, nil
+}
+
+// arrivalTime is how long after all was recorded an event may still be under way
+// to a busy client, before it counts as lost.
+const arrivalTime = time.Minute
+
+// arrive waits until each of n has arrived, or none comes any more.
+func arrive(n int, here func(i int) bool) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for i, until := 0, time.Now().Add(arrivalTime); i < n && time.Now().Before(until); {
+		if here(i) {
+			i++
+		} else {
+			<-tick.C
+		}
+	}
 }

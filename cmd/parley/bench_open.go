@@ -52,7 +52,7 @@ func (m *measuring) openLoop(ctx context.Context, t *benchTown, address string, 
 			w.counts = walked{}
 			mine := map[string]latencies{}
 			next := began.Add(every * time.Duration(i) / time.Duration(len(t.walkers)))
-			for ; time.Since(began) < m.span() && ctx.Err() == nil; next = next.Add(every) {
+			for first := true; (first || time.Since(began) < m.span()) && ctx.Err() == nil; next, first = next.Add(every), false {
 				from := next
 				if d := time.Until(next); d > 0 {
 					time.Sleep(d)

@@ -182,7 +182,7 @@ func (m *measuring) appendTo(ctx context.Context, log eventstore.Log, callers in
 	for w := range callers {
 		all.Go(func() {
 			r, revision, stream := benchRecord(), eventstore.None, ""
-			for i := 0; time.Since(began) < m.span() && failed.Load() == nil; i++ {
+			for i := 0; (i == 0 || time.Since(began) < m.span()) && failed.Load() == nil; i++ {
 				if i%25 == 0 {
 					stream, revision = "conversation-"+uuid.NewString(), eventstore.None
 				}

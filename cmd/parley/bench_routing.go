@@ -285,7 +285,10 @@ func (m *measuring) offersAndMessages(ctx context.Context, t *routingTown, rate 
 	if _, err := m.drained(t.server); err != nil {
 		return 0, err
 	}
-	time.Sleep(500 * time.Millisecond) // what is under way arrives
+	arrive(n, func(k int) bool {
+		_, ok := t.offered.Load(ids[k])
+		return ok && t.messages[first+k].Load() != 0
+	})
 	lost := [2]int{}
 	for k := range n {
 		if at, ok := t.offered.LoadAndDelete(ids[k]); ok {

@@ -99,6 +99,18 @@ func (p *lossy) answers(to io.Writer, from io.Reader) {
 	}
 }
 
+// openHasty opens a log that gives up early, so that what is lost is soon tried
+// again. On a busy machine that is too early now and then.
+func openHasty(t *testing.T, address string) (l *esdb.Log) {
+	t.Helper()
+	eventually(t, "the log opens", func() bool {
+		var err error
+		l, err = esdb.Open(t.Context(), esdb.Options{Address: address, Timeout: time.Second, Patience: 100 * time.Millisecond})
+		return err == nil
+	})
+	return l
+}
+
 // killing kills the node and starts it again before it is first written to, and
 // once more in the middle.
 type killing struct {
@@ -126,11 +138,8 @@ func TestACopySurvivesLostAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target, err := esdb.Open(t.Context(), esdb.Options{Address: p.url(), Timeout: time.Second, Patience: 100 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &copying{from: source, to: &killing{Log: target, node: node}, fromName: "here", toName: "there", bar: newBar(io.Discard, true)}
+	target := openHasty(t, p.url())
+	c := &copying{from: source, to: &killing{Log: target, node: node}, fromName: "here", toName: "there", bar: newBar(io.Discard, true), patience: patience}
 	done, err := c.run(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -160,10 +169,7 @@ func TestACopyGivesUpInTheEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target, err := esdb.Open(t.Context(), esdb.Options{Address: node.url(), Timeout: time.Second, Patience: 100 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
+	target := openHasty(t, node.url())
 	node.end(os.Kill)
 	c := &copying{from: source, to: target, fromName: "here", toName: "there", bar: newBar(io.Discard, true), patience: time.Second}
 	if _, err = c.run(t.Context()); err == nil || !strings.Contains(err.Error(), "same command again") || !strings.Contains(err.Error(), node.address) {

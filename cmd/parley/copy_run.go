@@ -140,11 +140,11 @@ func (c *copying) survive(ctx context.Context, do func(context.Context) error) e
 func (c *copying) progress() { c.progressed.Store(time.Now().UnixMicro()) }
 
 // served tells whether a server works on a log, though nothing happens there:
-// then it renews its lease.
+// then it renews its lease, and a busy one as late as the others bear with.
 func (c *copying) served(ctx context.Context, l eventstore.Log, before eventstore.Mark) (bool, error) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for until := time.Now().Add(eventstore.LeaseRenewed + time.Second); ; {
+	for until := time.Now().Add(eventstore.LeaseLost); ; {
 		now, err := l.Mark(ctx, workLease, nil)
 		if err != nil || now.Revision != before.Revision {
 			return err == nil, err

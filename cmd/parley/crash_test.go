@@ -115,7 +115,7 @@ func opening(id string, at time.Time) domain.Opening {
 	return domain.Opening{
 		Conversation: id, Subject: "visitor-" + id, Visitor: id, Widget: "shop", Channel: domain.ChannelChat, Mode: domain.ModeLive,
 		Workstream: "chat", Queue: "sales", Line: "line-of-" + id, Thread: "main", At: at,
-		Terms: domain.Terms{Push: true, Units: 30, Block: domain.BlockAlways, DeclineLimit: 3, Countdown: 120, CloseOpen: 20 * 60, CloseWrapUp: 15 * 60},
+		Terms: domain.Terms{Push: true, Units: 30, Block: domain.BlockAlways, DeclineLimit: 3, Countdown: 600, CloseOpen: 20 * 60, CloseWrapUp: 15 * 60},
 	}
 }
 
@@ -206,7 +206,10 @@ func TestWhatFellDueWhileStoppedFiresAtTheStart(t *testing.T) {
 	var page struct {
 		Events []struct{ Data struct{ Outcome string } }
 	}
-	decode(t, h.admin.must(http.StatusOK, "GET", "/v1/events?names=visitor.invitation_ended", nil).raw, &page)
+	eventually(t, "the end of the invitation is on record", func() bool {
+		decode(t, h.admin.must(http.StatusOK, "GET", "/v1/events?names=visitor.invitation_ended", nil).raw, &page)
+		return len(page.Events) > 0
+	})
 	if len(page.Events) != 1 || page.Events[0].Data.Outcome != visitor.InvitationExpired {
 		t.Errorf("the invitation ended as %+v", page.Events)
 	}

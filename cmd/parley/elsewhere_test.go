@@ -26,9 +26,13 @@ const asNode = "PARLEY_TEST_AS_NODE"
 // nodePassword is that of the engine, here.
 const nodePassword = "long-enough"
 
-// nodeMain serves a folder until it is interrupted.
+// nodeMain serves a folder from when it is told to until it is interrupted.
 func nodeMain(where string) error {
 	dir, address, _ := strings.Cut(where, "|")
+	fmt.Println("here")
+	if _, err := bufio.NewReader(os.Stdin).ReadByte(); err != nil {
+		return err
+	}
 	log, node, err := openNode(dir)
 	if err != nil {
 		return err
@@ -113,16 +117,23 @@ func elsewhereAs(t *testing.T, of func(eventstore.Log) eventstore.Log) string {
 // nodeProcess is a node in a process of its own, which can be killed and
 // started again at the same address.
 type nodeProcess struct {
-	t       *testing.T
-	dir     string
-	address string
-	cmd     *exec.Cmd
-	out     io.Reader
+	t        *testing.T
+	dir      string
+	address  string
+	*nodeRun // nil: it is down
+}
+
+// nodeRun is one run of a node's process.
+type nodeRun struct {
+	cmd   *exec.Cmd
+	in    io.Writer
+	out   io.Reader
+	lines *bufio.Scanner
 }
 
 func startNode(t *testing.T) *nodeProcess {
 	t.Helper()
-	n := &nodeProcess{t: t, dir: folder(t), address: "127.0.0.1:0"}
+	n := &nodeProcess{t: t, dir: folder(t), address: held(t)}
 	n.start()
 	t.Cleanup(func() { n.end(os.Interrupt) })
 	return n
@@ -130,30 +141,50 @@ func startNode(t *testing.T) *nodeProcess {
 
 func (n *nodeProcess) start() {
 	n.t.Helper()
+	n.serve(n.waits())
+}
+
+// waits starts a process that serves once it is told to.
+func (n *nodeProcess) waits() *nodeRun {
+	n.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	n.cmd = exec.Command(self)
-	n.cmd.Env = append(os.Environ(), asNode+"="+n.dir+"/log|"+n.address)
-	n.cmd.Stderr = os.Stderr
-	if n.out, err = n.cmd.StdoutPipe(); err != nil {
+	r := &nodeRun{cmd: exec.Command(self)}
+	r.cmd.Env = append(os.Environ(), asNode+"="+n.dir+"/log|"+n.address)
+	r.cmd.Stderr = os.Stderr
+	if r.in, err = r.cmd.StdinPipe(); err != nil {
 		n.t.Fatal(err)
 	}
-	if err := n.cmd.Start(); err != nil {
+	if r.out, err = r.cmd.StdoutPipe(); err != nil {
 		n.t.Fatal(err)
 	}
-	lines := bufio.NewScanner(n.out)
-	if !lines.Scan() {
-		n.t.Fatalf("the node did not start: %v", n.cmd.Wait())
+	if err := r.cmd.Start(); err != nil {
+		n.t.Fatal(err)
 	}
-	n.address = lines.Text()
+	if r.lines = bufio.NewScanner(r.out); !r.lines.Scan() {
+		n.t.Fatalf("the node did not start: %v", r.cmd.Wait())
+	}
+	return r
+}
+
+// serve lets a process that waits be the node.
+func (n *nodeProcess) serve(r *nodeRun) {
+	n.t.Helper()
+	if _, err := r.in.Write([]byte{'\n'}); err != nil {
+		n.t.Fatal(err)
+	}
+	if !r.lines.Scan() {
+		n.t.Fatalf("the node does not serve: %v", r.cmd.Wait())
+	}
+	n.nodeRun = r
 }
 
 // end ends the process, if it lives.
 func (n *nodeProcess) end(signal os.Signal) {
 	n.t.Helper()
-	if n.cmd == nil {
+	if n.nodeRun == nil {
 		return
 	}
 	if err := n.cmd.Process.Signal(signal); err != nil {
@@ -163,14 +194,17 @@ func (n *nodeProcess) end(signal os.Signal) {
 	if err := n.cmd.Wait(); err != nil && signal == os.Interrupt {
 		n.t.Errorf("the node ended with %v", err)
 	}
-	n.cmd = nil
+	n.nodeRun = nil
 }
 
-// again kills the process and starts it anew.
+// again kills the process and lets another serve, which is there already: who
+// waits for the node waits for the log to open, and for no machine to start a
+// process.
 func (n *nodeProcess) again() {
 	n.t.Helper()
+	next := n.waits()
 	n.end(os.Kill)
-	n.start()
+	n.serve(next)
 }
 
 func (n *nodeProcess) url() string { return nodeURL(n.address) }

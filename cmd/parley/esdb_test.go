@@ -35,19 +35,6 @@ func fileOf(t *testing.T, name, text string) string {
 	return path
 }
 
-// freePort is an address that nobody listens on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return l.Addr().String()
-}
-
 // foreigner is an event of somebody else.
 func foreigner(name, data string) eventstore.Record {
 	return eventstore.Record{ID: uuid.New(), Name: name, HappenedAt: time.Now(), Command: uuid.New(), Data: []byte(data)}
@@ -59,7 +46,7 @@ func foreigner(name, data string) eventstore.Record {
 func TestServeTheLogToOthers(t *testing.T) {
 	t.Parallel()
 	users := fileOf(t, "users", "# who\nother:engine:long enough\nshop:writer:also:long enough\n")
-	address := freePort(t)
+	address := held(t)
 	data := folder(t)
 	s := serveHere(t, data, "--esdb-listen", address, "--esdb-users", users)
 	h := furnish(t, s)
@@ -198,7 +185,7 @@ func TestServeTheLogOverTLS(t *testing.T) {
 	t.Parallel()
 	cert, key, _ := certificate(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	users := fileOf(t, "users", "other:engine:long-enough\n")
-	address := freePort(t)
+	address := held(t)
 	serveHere(t, folder(t), "--esdb-listen", address, "--esdb-users", users, "--esdb-tls-cert", cert, "--esdb-tls-key", key)
 	l, err := esdb.Open(t.Context(), esdb.Options{Address: "esdb://other:long-enough@" + address + "?tls=true&tlsCAFile=" + cert})
 	if err != nil {

@@ -13,12 +13,13 @@ type shop struct {
 	id           string // the visitor's
 }
 
-// furnish sets the shop up.
+// furnish sets the shop up. An offer stands as long as there may be, so that no
+// test is too slow for its own.
 func furnish(t *testing.T, s *server) *shop {
 	t.Helper()
 	a := s.admin
 	a.must(http.StatusOK, "PUT", "/v1/queues/sales", fields{"name": "Sales"})
-	a.must(http.StatusOK, "PUT", "/v1/workstreams/chat", fields{"channel": "chat", "settings": fields{"name": "Chat", "queue": "sales"}})
+	a.must(http.StatusOK, "PUT", "/v1/workstreams/chat", fields{"channel": "chat", "settings": fields{"name": "Chat", "queue": "sales", "countdown": 600}})
 	a.must(http.StatusOK, "PUT", "/v1/widgets/shop", fields{"workstream": "chat", "proactive": true})
 	a.must(http.StatusOK, "PUT", "/v1/agents/ana", fields{"name": "Ana"})
 	a.must(http.StatusOK, "PUT", "/v1/queues/sales/members/ana", nil)
@@ -110,12 +111,22 @@ func (s *server) head() string {
 	return s.admin.must(http.StatusOK, "GET", "/v1/events?limit=1", nil).text("position")
 }
 
-// look asks a view for what shows all that is on record by now.
+// look asks a view for what shows all that is on record by now. One that has not
+// got there yet in the time of a request says so, and is asked again.
 func (s *server) look(c client, path string) answer {
 	c.t.Helper()
 	and := "?"
 	if strings.Contains(path, "?") {
 		and = "&"
 	}
-	return c.must(http.StatusOK, "GET", path+and+"after="+s.head(), nil)
+	var a answer
+	path += and + "after=" + s.head()
+	eventually(c.t, "the view shows what is on record", func() bool {
+		a = c.send("GET", path, nil)
+		return a.status != http.StatusServiceUnavailable
+	})
+	if a.status != http.StatusOK {
+		c.t.Fatalf("GET %s: %d: %s", path, a.status, a.raw)
+	}
+	return a
 }

@@ -49,7 +49,7 @@ type engineNode struct {
 
 func startEngineNode(t *testing.T) *engineNode {
 	t.Helper()
-	n := &engineNode{t: t, address: freePort(t), users: fileOf(t, "users", esdbnode.Engine+":engine:"+nodePassword+"\n"), data: folder(t)}
+	n := &engineNode{t: t, address: held(t), users: fileOf(t, "users", esdbnode.Engine+":engine:"+nodePassword+"\n"), data: folder(t)}
 	n.start()
 	return n
 }

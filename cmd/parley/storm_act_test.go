@@ -240,8 +240,8 @@ func (s *storm) calm() {
 	all.Wait()
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
-	left := ""
-	for until := time.Now().Add(3 * time.Minute); time.Now().Before(until); <-tick.C {
+	left, rested := "", false
+	for until := time.Now().Add(patience); time.Now().Before(until); <-tick.C {
 		left = ""
 		for _, state := range []string{"offered", "engaged"} {
 			status, answer := s.ask(0, s.admin, "GET", "/v1/conversations?limit=1&state="+state, nil)
@@ -253,8 +253,14 @@ func (s *storm) calm() {
 				left = fmt.Sprintf("%s: %d %v", state, status, answer)
 			}
 		}
-		if left == "" {
+		if left == "" && !rested {
 			<-time.After(12 * time.Second) // what a crash left over is swept, and the check's grace passes
+			rested = true
+		}
+		if left == "" {
+			left = s.unsettled() // all of that may take longer
+		}
+		if left == "" {
 			return
 		}
 	}
@@ -263,7 +269,7 @@ func (s *storm) calm() {
 
 func (s *storm) out(who *stormAgent) {
 	status := 0
-	for i := range 50 {
+	for i, until := 0, time.Now().Add(patience); time.Now().Before(until); i++ {
 		if status, _ = s.ask(i%2, who.token, "POST", "/v1/agents/"+who.id+"/sign-out", fields{"confirm": true}); status == http.StatusOK {
 			return
 		}

@@ -16,6 +16,58 @@ import (
 	"parley/projections"
 )
 
+// unsettled tells what of the log is still to be followed up, though everybody
+// has gone; empty when nothing is.
+func (s *storm) unsettled() string {
+	log, err := openEnd(s.t.Context(), s.servers.node.url(), true)
+	if err != nil {
+		return err.Error()
+	}
+	defer func() {
+		if err := log.Close(); err != nil {
+			s.t.Error(err)
+		}
+	}()
+	kinds, err := projections.Kinds()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	codec := &eventstore.Codec{Kinds: kinds}
+	agents, talks := map[string]agent.Agent{}, map[string]conversation.Conversation{}
+	for r, err := range log.Read(s.t.Context(), eventstore.Query{Kinds: []string{agent.Kind.Name, conversation.Kind.Name}}) {
+		if err != nil {
+			return err.Error()
+		}
+		f, err := codec.Fact(r)
+		if err != nil {
+			return err.Error()
+		}
+		switch e := f.Event.(type) {
+		case agent.Event:
+			a := agents[f.ID]
+			agent.Kind.Apply(&a, e)
+			agents[f.ID] = a
+		case conversation.Event:
+			c := talks[f.ID]
+			conversation.Kind.Apply(&c, e)
+			talks[f.ID] = c
+		}
+	}
+	for id, a := range agents {
+		for name, h := range a.Holds {
+			if c := talks[h.Conversation]; c.Primary.Hold != name || c.Status != conversation.StatusWrapUp {
+				return fmt.Sprintf("agent %s holds %s for conversation %s, which is %s", id, name, h.Conversation, c.Status)
+			}
+		}
+	}
+	for id, c := range talks {
+		if c.Status == conversation.StatusOpen && c.Reasons == "" {
+			return fmt.Sprintf("conversation %s waits, and nothing says why", id)
+		}
+	}
+	return ""
+}
+
 // judge reads the log by itself, apart from what parley check holds against it.
 func (s *storm) judge(killed map[string]int) {
 	t := s.t

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -147,7 +148,7 @@ func allRows(t *testing.T, data string) map[string]string {
 
 func tableText(t *testing.T, db *sql.DB, table string) string {
 	t.Helper()
-	found, err := db.Query("SELECT * FROM " + table + " ORDER BY 1, 2")
+	found, err := db.Query("SELECT * FROM " + table)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +156,7 @@ func tableText(t *testing.T, db *sql.DB, table string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text strings.Builder
+	var lines []string // in an order of their own, whichever order they were written in
 	for found.Next() {
 		values, into := make([]any, len(columns)), make([]any, len(columns))
 		for i := range values {
@@ -164,10 +165,11 @@ func tableText(t *testing.T, db *sql.DB, table string) string {
 		if err := found.Scan(into...); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintln(&text, values...)
+		lines = append(lines, fmt.Sprintln(values...))
 	}
 	if err := errors.Join(found.Err(), found.Close()); err != nil {
 		t.Fatal(err)
 	}
-	return text.String()
+	slices.Sort(lines)
+	return strings.Join(lines, "")
 }

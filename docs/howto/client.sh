@@ -3,7 +3,7 @@
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 work=$(mktemp -d)
-patience=120 # seconds that a wait may take on a busy machine; it ends what hangs
+patience=300 # seconds that a wait may take on a busy machine; it ends what hangs
 jobs_started=()
 
 finish() {
@@ -76,9 +76,14 @@ as() {
   [ -z "$body" ] || headers+=(-H 'Content-Type: application/json' --data-binary "$body")
   [ -z "${KEY-}" ] || headers+=(-H "Idempotency-Key: $KEY")
   asked="$method $path by $who"
-  answer=$(curl -sS -X "$method" -w '\n%{http_code}' ${headers[@]+"${headers[@]}"} "$url$path")
-  status=${answer##*$'\n'}
-  answer=${answer%$'\n'*}
+  for _ in $(seq $((patience / 10))); do
+    answer=$(curl -sS -X "$method" -w '\n%{http_code}' ${headers[@]+"${headers[@]}"} "$url$path")
+    status=${answer##*$'\n'}
+    answer=${answer%$'\n'*}
+    # A view that has not got there yet (API-2) says so, and is asked again.
+    [ "$method $status" = 'GET 503' ] || break
+    sleep 1
+  done
   [ "$status" = "$want" ] || die "$status instead of $want"
   if [ "$method" != GET ] && [ "$status" -lt 300 ]; then
     at=$(jq -r '.position // empty' <<<"$answer")
@@ -143,7 +148,8 @@ told() {
 # holds a text.
 hears() {
   for _ in $(seq $((patience * 20))); do
-    ! told "$1" | awk -F '\t' -v name="$2" '$2 == name' | grep -qF "$3" || return 0
+    # grep reads to the end: who writes to one that is gone fails
+    ! told "$1" | awk -F '\t' -v name="$2" '$2 == name' | grep -F "$3" >/dev/null || return 0
     sleep 0.05
   done
   asked="the feed" status=open answer=$(told "$1" | tail -n 5)
