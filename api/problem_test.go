@@ -95,6 +95,10 @@ func TestAPI1_EveryErrorIsAProblem(t *testing.T) {
 		{"wrong kind", `{"inner":{"count":"x"}}`, json, 400, "invalid_body", "inner.count"},
 		{"unknown field", `{"nmae":"x"}`, json, 400, "invalid_body", "nmae"},
 		{"no UTF-8", "{\"inner\":{\"count\":1},\"name\":\"Zo\xeb\"}", json, 400, "invalid_body", "name"},
+		{"half a character", `{"inner":{"count":1},"name":"Zo\ud83d"}`, json, 400, "invalid_body", "name"},
+		{"the other half", `{"inner":{"count":1},"name":"\udE00\ud83d"}`, json, 400, "invalid_body", "name"},
+		{"half, and another escape", `{"name":"\ud83d\u0041"}`, json, 400, "invalid_body", "name"},
+		{"half in a name", `{"\ud83d":"x"}`, json, 400, "invalid_body", ""},
 		{"no type", `{"name":"x"}`, nil, 415, "unsupported_media_type", ""},
 		{"a form", `name=x`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "unsupported_media_type", ""},
 		{"too large", `{"name":"` + strings.Repeat("x", 64) + `"}`, json, 413, "too_large", ""},
@@ -107,8 +111,10 @@ func TestAPI1_EveryErrorIsAProblem(t *testing.T) {
 			}
 		})
 	}
-	if a, body := r.ask("POST", "/v1/body", token, `{"name":"x"}`, json...); a.StatusCode != 204 {
-		t.Errorf("%d %s", a.StatusCode, body)
+	for _, good := range []string{`x`, `\ud83d\ude00`, `\\ud83d`, `\\\\ud83d`, `\n\ud83d\ude00\u00eb`} {
+		if a, body := r.ask("POST", "/v1/body", token, `{"name":"`+good+`"}`, json...); a.StatusCode != 204 {
+			t.Errorf("%s: %d %s", good, a.StatusCode, body)
+		}
 	}
 }
 

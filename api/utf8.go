@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -36,23 +37,68 @@ func validAddress(c echo.Context) error {
 }
 
 func validBody(body []byte) error {
-	if utf8.Valid(body) {
-		return nil
+	if !utf8.Valid(body) {
+		return &domain.Error{Code: "invalid_body", Field: fieldAt(body, notUTF8(body)), Message: "the text is not UTF-8: send JSON in UTF-8"}
 	}
-	return &domain.Error{Code: "invalid_body", Field: brokenField(body), Message: "the text is not UTF-8: send JSON in UTF-8"}
+	if at := halfCharacter(body); at >= 0 {
+		return &domain.Error{Code: "invalid_body", Field: fieldAt(body, at), Message: "the text holds half a character: \\ud800 to \\udfff come in pairs, the higher half first"}
+	}
+	return nil
 }
 
-// brokenField names the field of a body whose text is no UTF-8, such as
-// answers.2.text; it is empty when the body is no JSON before that.
-func brokenField(body []byte) string {
-	at := int64(0)
-	for rest := body; ; {
-		r, size := utf8.DecodeRune(rest)
-		if r == utf8.RuneError && size == 1 {
-			break
+// notUTF8 finds the first byte that is part of no character.
+func notUTF8(body []byte) int {
+	at := 0
+	for {
+		r, size := utf8.DecodeRune(body[at:])
+		if r == utf8.RuneError && size <= 1 {
+			return at
 		}
-		at, rest = at+int64(size), rest[size:]
+		at += size
 	}
+}
+
+// halfCharacter finds an escaped half of a character beyond the first plane
+// without its other half; -1 is none.
+func halfCharacter(body []byte) int {
+	if !bytes.Contains(body, []byte(`\u`)) {
+		return -1
+	}
+	for at := 0; at+1 < len(body); at++ {
+		if body[at] != '\\' {
+			continue
+		}
+		first := escaped(body[at:])
+		switch {
+		case utf16.IsSurrogate(first) && utf16.DecodeRune(first, escaped(body[at+escapeLength:])) == utf8.RuneError:
+			return at
+		case utf16.IsSurrogate(first):
+			at += 2*escapeLength - 1
+		default:
+			at++ // what is escaped may be a backslash
+		}
+	}
+	return -1
+}
+
+const escapeLength = len(`\uffff`)
+
+// escaped reads the escape that a text begins with; 0 is none of a number.
+func escaped(text []byte) rune {
+	if len(text) < escapeLength || text[0] != '\\' || text[1] != 'u' {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(text[2:escapeLength]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(n)
+}
+
+// fieldAt names the field of a body that holds a byte, such as answers.2.text; it
+// is empty when the body is no JSON before that.
+func fieldAt(body []byte, byteAt int) string {
+	at := int64(byteAt)
 	type level struct {
 		name string
 		next int // of a list

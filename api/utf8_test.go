@@ -15,7 +15,7 @@ func TestAFieldThatIsNoUTF8IsNamed(t *testing.T) {
 		"{\"a\":\xff}":                                  "",
 		"{\"a\" \xff":                                   "",
 	} {
-		if got := brokenField([]byte(body)); got != want {
+		if got := fieldAt([]byte(body), notUTF8([]byte(body))); got != want {
 			t.Errorf("%q: %q instead of %q", body, got, want)
 		}
 	}
