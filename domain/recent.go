@@ -15,7 +15,21 @@ type Recent struct {
 
 // Has tells whether an id is among them.
 func (r Recent) Has(id string) bool {
-	return slices.Contains(r.Newer, id) || slices.Contains(r.Older, id)
+	return hasID(r.Newer, id) || hasID(r.Older, id)
+}
+
+// hasID looks at the end first: ids that were made one after the other begin alike.
+func hasID(ids []string, id string) bool {
+	if id == "" {
+		return slices.Contains(ids, id)
+	}
+	end := id[len(id)-1]
+	for _, one := range ids {
+		if len(one) == len(id) && one[len(one)-1] == end && one == id {
+			return true
+		}
+	}
+	return false
 }
 
 // With adds an id. It keeps the last so many, and a step more at most.
