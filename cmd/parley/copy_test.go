@@ -324,6 +324,35 @@ func refusesToServe(t *testing.T, address string) {
 	parley(t, args...).fails(t, exitFail, "not finished", "parley copy")
 }
 
+// TestACopyLeavesPersistentSubscriptionsBehind: a group in the copy would pass over
+// what it has not done, since what other programs wrote is left out there.
+func TestACopyLeavesPersistentSubscriptionsBehind(t *testing.T) {
+	t.Parallel()
+	from := filled(t, 10)
+	l, err := embedded.Open(embedded.Options{Dir: filepath.Join(from, "log")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := []string{"esdb-groups", "esdb-group-4f0a"}
+	for _, name := range kept {
+		if _, err := l.Mark(t.Context(), name, func(eventstore.Mark) ([]byte, bool) { return []byte("a 7"), true }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	to := folder(t)
+	var done copied
+	decode(t, parley(t, "copy", "--from", from, "--to", to, "--json").ok(t), &done)
+	_, marks, _ := all(t, to)
+	for _, name := range kept {
+		if m := marks[name]; m.Revision > 0 || done.Marks[name] != markLeft {
+			t.Errorf("%s: %q, %q", name, done.Marks[name], m.Value)
+		}
+	}
+}
+
 func TestACopyRefusesWhatIsNotItsOwn(t *testing.T) {
 	t.Parallel()
 	from, other, node := filled(t, 300), filled(t, 10), elsewhere(t)
