@@ -37,8 +37,9 @@ copied: stop the server, or copy a backup of it.
 
 Keys are never copied. Without them the personal text in the log is unreadable:
 bring the keys folder of the source along by hand, and keep it apart from backups
-of the log. Views are not copied either, they are built anew. Positions belong to one
-log: clients that resume with an old one are told log_moved, and begin anew.`,
+of the log. Views are not copied either, they are built anew. Events of other programs
+and their persistent subscriptions stay behind. Positions belong to one log: clients
+that resume with an old one are told log_moved, and begin anew.`,
 		Example: `  parley copy --from /var/lib/parley --to esdb://engine:…@db1:2113
   parley copy --from esdb+discover://cluster.example --to /var/lib/parley-new`,
 		Args: exactly(0, "no arguments: the addresses are --from and --to"),

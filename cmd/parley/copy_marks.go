@@ -10,11 +10,14 @@ import (
 	"strings"
 
 	"parley/eventstore"
+	"parley/eventstore/esdbnode"
 )
 
 // Marks by their names. A reactor's cursor and its list of parked events name
 // positions, which are translated by the events that stand there; what only
-// the running servers know of each other stays behind.
+// the running servers know of each other stays behind, and so do the persistent
+// subscriptions of other programs, as their events do: how far they are is told in
+// positions of the whole log and in revisions of streams that are not copied.
 const (
 	keysMark      = "keys"
 	reactorMarks  = "reactor-"
@@ -53,7 +56,7 @@ func (c *copying) marks(ctx context.Context) error {
 // translate gives a mark's value as it is in the target.
 func (c *copying) translate(ctx context.Context, name string, value []byte) ([]byte, string, error) {
 	switch {
-	case name == copyMark, strings.HasPrefix(name, leaseMarks):
+	case name == copyMark, strings.HasPrefix(name, leaseMarks), strings.HasPrefix(name, esdbnode.GroupMarks):
 		return nil, markLeft, nil
 	case strings.HasPrefix(name, parkedMarks):
 		var list []eventstore.Parked

@@ -192,14 +192,17 @@ func (c *copying) begin(ctx context.Context) (eventstore.Position, error) {
 			return 0, err
 		}
 	}
-	if state.Finished {
-		lease, err := c.to.Mark(ctx, workLease, nil)
-		if err != nil {
-			return 0, err
-		}
-		if served, err := c.served(ctx, c.to, lease); err != nil || served {
-			return 0, errors.Join(err, fmt.Errorf("a server works on %s already: nothing was copied", c.toName))
-		}
+	// It would react to all that comes as if it happened now.
+	lease, err := c.to.Mark(ctx, workLease, nil)
+	if err != nil {
+		return 0, err
+	}
+	served, err := c.served(ctx, c.to, lease)
+	if err != nil {
+		return 0, err
+	}
+	if served {
+		return 0, fmt.Errorf("a server works on %s already: stop it first; nothing was copied", c.toName)
 	}
 	at, err := c.resume(ctx, last)
 	if err != nil {

@@ -324,6 +324,59 @@ func refusesToServe(t *testing.T, address string) {
 	parley(t, args...).fails(t, exitFail, "not finished", "parley copy")
 }
 
+// TestACopyRefusesALogThatIsServed: a server works on an empty log with the same
+// keys, and would react to all that is copied as if it happened now.
+func TestACopyRefusesALogThatIsServed(t *testing.T) {
+	t.Parallel()
+	from, _ := lived(t)
+	node := startNode(t)
+	s := serveProcess(t, folder(t), "--store", node.url(), "--keys", filepath.Join(from, "keys"))
+	parley(t, "copy", "--from", from, "--to", node.url()).fails(t, exitFail, "a server works on", "nothing was copied")
+	s.stop()
+	if records, _, _ := all(t, node.url()); len(records) > 0 {
+		t.Errorf("%d records are in it", len(records))
+	}
+}
+
+// TestACopyOfALogThatIsServedIsNotFinished: a server that lets anybody read its log
+// is idle, and takes the next message all the same.
+func TestACopyOfALogThatIsServedIsNotFinished(t *testing.T) {
+	t.Parallel()
+	address := held(t)
+	s := serveProcess(t, folder(t), "--esdb-listen", address)
+	furnish(t, s)
+	parley(t, "copy", "--from", "esdb://"+address+"?tls=false", "--to", folder(t)).fails(t, exitFail, "is in use")
+}
+
+// TestACopyLeavesPersistentSubscriptionsBehind: a group in the copy would pass over
+// what it has not done, since what other programs wrote is left out there.
+func TestACopyLeavesPersistentSubscriptionsBehind(t *testing.T) {
+	t.Parallel()
+	from := filled(t, 10)
+	l, err := embedded.Open(embedded.Options{Dir: filepath.Join(from, "log")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := []string{"esdb-groups", "esdb-group-4f0a"}
+	for _, name := range kept {
+		if _, err := l.Mark(t.Context(), name, func(eventstore.Mark) ([]byte, bool) { return []byte("a 7"), true }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	to := folder(t)
+	var done copied
+	decode(t, parley(t, "copy", "--from", from, "--to", to, "--json").ok(t), &done)
+	_, marks, _ := all(t, to)
+	for _, name := range kept {
+		if m := marks[name]; m.Revision > 0 || done.Marks[name] != markLeft {
+			t.Errorf("%s: %q, %q", name, done.Marks[name], m.Value)
+		}
+	}
+}
+
 func TestACopyRefusesWhatIsNotItsOwn(t *testing.T) {
 	t.Parallel()
 	from, other, node := filled(t, 300), filled(t, 10), elsewhere(t)

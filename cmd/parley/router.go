@@ -173,7 +173,7 @@ func (r *router) round(ctx context.Context) (again time.Time, err error) {
 	if err := r.carryOutAll(ctx, result.Choices); err != nil {
 		return time.Time{}, err
 	}
-	if len(r.refused) > 0 {
+	if len(r.refused) > 0 || len(r.failed) > 0 {
 		return now, nil
 	}
 	return result.Again, nil
@@ -183,6 +183,8 @@ func (r *router) round(ctx context.Context) (again time.Time, err error) {
 // waits for the disk with others: those about one agent one after the other.
 // After one that could not be carried out no more are begun. So what a crash or a
 // failure keeps off the record are some of the last, which those after them name.
+// One that gave nothing away counts in no other: that its conversation is damaged
+// is nobody else's matter.
 func (r *router) carryOutAll(ctx context.Context, choices []routing.Choice) error {
 	errs, done := make([]error, len(choices)), make([]chan struct{}, len(choices))
 	before := map[string]chan struct{}{} // the last about each agent
@@ -202,11 +204,16 @@ func (r *router) carryOutAll(ctx context.Context, choices []routing.Choice) erro
 				<-own
 			}
 			if !failed.Load() {
-				if errs[i] = r.carryOut(ctx, c); errs[i] == nil {
+				err := r.carryOut(ctx, c)
+				if err == nil {
 					return
 				}
-				failed.Store(true)
-				errs[i] = fmt.Errorf("conversation %s: %w", c.Of.ID, errs[i])
+				if _, damaged := errors.AsType[*eventstore.DamageError](err); !damaged || c.Action == domain.ActionOffer {
+					failed.Store(true)
+				}
+				if !errors.Is(err, errOvertaken) {
+					errs[i] = fmt.Errorf("conversation %s: %w", c.Of.ID, err)
+				}
 			}
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -253,8 +260,13 @@ func (r *router) record(ctx context.Context, c routing.Choice, cmd domain.Comman
 	return err
 }
 
+// errOvertaken tells that an offer is on record by another decision than this: of
+// another router, or of a round of this one of which it never heard.
+var errOvertaken = errors.New("the offer is on record already")
+
 // offer asks the agent chosen for room. That his own stream refuses is on record
-// as well: the decision was made, and did not hold.
+// as well: the decision was made, and did not hold. So it is when his stream is
+// damaged, for else all who are to be offered to him would wait for him.
 func (r *router) offer(ctx context.Context, c routing.Choice) error {
 	d := c.Decision
 	hold := domain.Hold(c.Of.ID, c.Of.Turn, d.Agent)
@@ -265,14 +277,24 @@ func (r *router) offer(ctx context.Context, c routing.Choice) error {
 		Countdown: c.Of.Terms.Countdown, Day: d.At.In(r.zone).Format(time.DateOnly), At: d.At, Position: d.Position, Decision: &d,
 	}, eventstore.Meta{Actor: routerActor, At: d.At, Command: uuid.MustParse(domain.Derive("route", hold, d.Position))})
 	r.sees(out.Position)
-	refusal, ok := errors.AsType[*domain.Error](err)
-	if !ok {
+	code := ""
+	refusal, refuses := errors.AsType[*domain.Error](err)
+	damage, damaged := errors.AsType[*eventstore.DamageError](err)
+	switch {
+	case refuses:
+		code = refusal.Code
+	case damaged:
+		r.logger.ErrorContext(ctx, "routing passes over an agent whose stream is damaged", "agent", d.Agent, "error", damage)
+		code = routing.Damaged
+	case err == nil && (out.Repeated || len(out.Records) == 0):
+		return errOvertaken
+	default:
 		return err
 	}
 	r.mu.Lock()
-	r.refused = append(r.refused, refused{c.Of.ID, c.Of.Turn, d.Agent, refusal.Code})
+	r.refused = append(r.refused, refused{c.Of.ID, c.Of.Turn, d.Agent, code})
 	r.mu.Unlock()
-	return r.record(ctx, c, conversation.TurnDown{Agent: d.Agent, Code: refusal.Code, Decision: &d})
+	return r.record(ctx, c, conversation.TurnDown{Agent: d.Agent, Code: code, Decision: &d})
 }
 
 // sees notes how far this router has written.

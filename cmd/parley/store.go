@@ -42,9 +42,10 @@ func (h *house) openLog(ctx context.Context) (err error) {
 	return nil
 }
 
-// shared tells whether other servers may work on the same log: it lies elsewhere,
-// or is served to users, of whom some may be engines.
-func (h *house) shared() bool { return h.cfg.store != "" || h.cfg.esdb.users != "" }
+// shared tells whether others may be at the same log: it lies elsewhere, or is
+// served, to engines or to whoever copies it, who sees by the lease that it is in
+// use.
+func (h *house) shared() bool { return h.cfg.store != "" || h.cfg.esdb.listen != "" }
 
 // keyStore keeps keys.
 type keyStore interface {

@@ -251,6 +251,9 @@ func (c *Check) judge(board *Board, round []decision) {
 		decisions[i] = d.Recorded
 	}
 	for i, d := range board.Again(decisions, unrecorded) {
+		if len(whole[i].Given) == 0 { // it is the first, or of before decisions named any
+			d.Given = nil
+		}
 		if c.Checked++; !d.Same(whole[i].Decision) {
 			c.wrong(whole[i].Conversation, whole[i].recorded, fmt.Sprintf("it is on record as %+v, and made again it is %+v", whole[i].Decision, d))
 		}

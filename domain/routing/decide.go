@@ -31,6 +31,7 @@ const (
 	Closed       = "closed" // the queue's hours
 	Skills       = "skills"
 	Deleted      = conversation.OverflowDeleted // the queue
+	Damaged      = "damaged"                    // the agent's stream cannot be read
 )
 
 const (

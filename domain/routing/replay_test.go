@@ -330,6 +330,31 @@ func TestRTE7_ARoundThatACrashToreApartIsMadeAgain(t *testing.T) {
 	})
 }
 
+// TestRTE7_DecisionsThatNameNothingGivenAreMadeAgain: those of before decisions
+// named what was given in their round are no contradiction.
+func TestRTE7_DecisionsThatNameNothingGivenAreMadeAgain(t *testing.T) {
+	w := newTown()
+	w.queue("sales", queue.MethodHighestCapacity, "ana", "ben")
+	w.agent("ana")
+	w.agent("ben")
+	for i := range 4 {
+		w.asks(fmt.Sprint("c", i), "sales", noon.Add(time.Duration(i)*time.Second))
+	}
+	b := New(utc, time.UTC)
+	for _, f := range w.log {
+		b.Fold(f)
+	}
+	for _, c := range b.Round(w.now, strconv.Itoa(len(w.log))).Choices {
+		d := c.Decision
+		d.Given = nil
+		w.tell(d.Agent, agent.Reserved{Agent: d.Agent, Hold: "h-" + c.Of.ID, Conversation: c.Of.ID, Units: 1, Decision: &d, Purpose: agent.PurposeOffer})
+	}
+	c := w.check(func(id string, at uint64, what string) { t.Errorf("%s at %d: %s", id, at, what) })
+	if c.End(); c.Checked != 4 || c.Skipped != 0 {
+		t.Errorf("%d decisions were made again and %d skipped", c.Checked, c.Skipped)
+	}
+}
+
 // check reads the log so far.
 func (w *town) check(wrong func(id string, at uint64, what string)) *Check {
 	c := NewCheck(utc, time.UTC, func(text string) (uint64, bool) {

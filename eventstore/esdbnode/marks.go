@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 
 	"parley/eventstore"
@@ -102,6 +104,29 @@ func (s *streamStore) records(ctx context.Context, q eventstore.Query) iter.Seq2
 			yield(*r, nil)
 		}
 	}
+}
+
+// readMark sends a mark as it is at one moment: it may move at any time, and of a
+// mark that moved between two looks nothing would be left to send.
+func (s *streamStore) readMark(ctx context.Context, to sender, stream string, o *streams.ReadReq_Options) error {
+	r, err := s.lastOfMark(ctx, stream)
+	if err != nil {
+		return err
+	}
+	if r == nil {
+		return to.notFound(stream)
+	}
+	backwards, from := o.GetReadDirection() == streams.ReadReq_Options_Backwards, eventstore.Revision(0)
+	switch x := o.GetStream().GetRevisionOption().(type) {
+	case *streams.ReadReq_Options_StreamOptions_Revision:
+		from = eventstore.Revision(min(x.Revision, math.MaxInt64))
+	case *streams.ReadReq_Options_StreamOptions_End:
+		from = math.MaxInt64
+	}
+	if backwards && from < r.Revision || !backwards && from > r.Revision {
+		return nil
+	}
+	return to.event(r)
 }
 
 // appendToMark moves a mark. Its metadata are what they always are.

@@ -1,6 +1,7 @@
 package esdbnode
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -159,5 +160,40 @@ func TestMarksAreFoundByTheirName(t *testing.T) {
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%v: %v, want %s", c.filter, got, c.want)
 		}
+	}
+}
+
+// restless is a log of which every mark moves on right after it was read.
+type restless struct{ eventstore.Log }
+
+func (l restless) Mark(ctx context.Context, name string, move func(eventstore.Mark) ([]byte, bool)) (eventstore.Mark, error) {
+	m, err := l.Log.Mark(ctx, name, move)
+	if err == nil && move == nil && m.Revision > 0 {
+		_, err = l.Log.Mark(ctx, name, func(m eventstore.Mark) ([]byte, bool) { return m.Value, true })
+	}
+	return m, err
+}
+
+// TestAMarkThatMovesWhileItIsReadIsThere: who reads a mark while another writes it
+// gets one of the two, and is never told that there is none.
+func TestAMarkThatMovesWhileItIsReadIsThere(t *testing.T) {
+	k := &kit{t: t, dir: t.TempDir(), through: func(l eventstore.Log) eventstore.Log { return restless{l} }}
+	k.start()
+	t.Cleanup(k.stop)
+	if _, err := k.log.Mark(k.ctx(), "cursor", func(eventstore.Mark) ([]byte, bool) { return []byte("1"), true }); err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range map[string]esdb.ReadStreamOptions{
+		"from its end":       {Direction: esdb.Backwards, From: esdb.End{}},
+		"from its beginning": {From: esdb.Start{}},
+	} {
+		reading, err := k.client.ReadStream(k.ctx(), envelope.MarkStream+"cursor", o, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err := reading.Recv(); err != nil || string(e.Event.Data) != "1" {
+			t.Errorf("%s: %v (%v)", name, e, err)
+		}
+		reading.Close()
 	}
 }

@@ -29,7 +29,7 @@ func (k *kept) parkedStream() string {
 
 // checkpointMark keeps how far a group is: one mark for all its lives.
 func (k *kept) checkpointMark() string {
-	return "esdb-group-" + uuid.NewSHA1(uuid.NameSpaceOID, []byte(k.Stream+"\x00"+k.Name)).String()
+	return GroupMarks + "-" + uuid.NewSHA1(uuid.NameSpaceOID, []byte(k.Stream+"\x00"+k.Name)).String()
 }
 
 // checkpoint is what the mark says.

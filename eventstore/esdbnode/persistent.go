@@ -19,8 +19,12 @@ import (
 	"parley/eventstore"
 )
 
+// GroupMarks begin the names of the marks that keep groups of persistent
+// subscriptions and how far they are in this log.
+const GroupMarks = "esdb-group"
+
 // groupsMark keeps which groups there are.
-const groupsMark = "esdb-groups"
+const groupsMark = GroupMarks + "s"
 
 // persistentStore answers for persistent subscriptions.
 type persistentStore struct {

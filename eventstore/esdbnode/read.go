@@ -90,6 +90,9 @@ func (s *streamStore) read(o *streams.ReadReq_Options, call streams.Streams_Read
 }
 
 func (s *streamStore) readStream(ctx context.Context, to sender, stream string, o *streams.ReadReq_Options, count uint64) error {
+	if ofMark(stream) {
+		return s.readMark(ctx, to, stream, o)
+	}
 	st, err := s.standing(ctx, stream)
 	if err != nil {
 		return err
@@ -119,7 +122,7 @@ func (s *streamStore) readStream(ctx context.Context, to sender, stream string, 
 	if count < math.MaxInt32 && st.limits.MaxAge == nil {
 		q.Limit = int(count)
 	}
-	for r, err := range s.records(ctx, q) {
+	for r, err := range s.log.Read(ctx, q) {
 		if err != nil {
 			return err
 		}
