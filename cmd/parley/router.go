@@ -211,9 +211,10 @@ func (r *router) carryOutAll(ctx context.Context, choices []routing.Choice) erro
 				if _, damaged := errors.AsType[*eventstore.DamageError](err); !damaged || c.Action == domain.ActionOffer {
 					failed.Store(true)
 				}
-				if !errors.Is(err, errOvertaken) {
-					errs[i] = fmt.Errorf("conversation %s: %w", c.Of.ID, err)
+				if errors.Is(err, errOvertaken) {
+					return // it is looked at again when something comes of what is on record
 				}
+				errs[i] = fmt.Errorf("conversation %s: %w", c.Of.ID, err)
 			}
 			r.mu.Lock()
 			defer r.mu.Unlock()
