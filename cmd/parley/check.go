@@ -52,6 +52,7 @@ func check(ctx context.Context, l *local, out, errs io.Writer) error {
 				Head      string
 				Streams   uint64
 				Decisions int
+				Unmade    int
 				Findings  int
 			}
 		}
@@ -72,7 +73,11 @@ func check(ctx context.Context, l *local, out, errs io.Writer) error {
 			return fmt.Errorf("the log %s contradicts itself in %d places; nothing was changed", r.Store, r.Findings)
 		}
 		b.end()
-		_, err := fmt.Fprintf(out, "The log %s is whole: %d streams, up to %s; %d decisions of routing were made again, and are the same.\n", r.Store, r.Streams, r.Head, r.Decisions)
+		unmade := ""
+		if r.Unmade > 0 {
+			unmade = fmt.Sprintf("; %d others looked at what this log does not hold", r.Unmade)
+		}
+		_, err := fmt.Fprintf(out, "The log %s is whole: %d streams, up to %s; %d decisions of routing were made again, and are the same%s.\n", r.Store, r.Streams, r.Head, r.Decisions, unmade)
 		return err
 	})
 }
@@ -112,7 +117,7 @@ func (h *house) answerCheck(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return lines.write(map[string]any{"result": map[string]any{
-		"store": report.Store, "head": eventstore.Position(report.Head).Text(report.Store), "streams": report.Streams, "decisions": told.Decisions, "findings": told.Total + len(beside),
+		"store": report.Store, "head": eventstore.Position(report.Head).Text(report.Store), "streams": report.Streams, "decisions": told.Decisions, "unmade": told.Unmade, "findings": told.Total + len(beside),
 	}})
 }
 

@@ -49,8 +49,10 @@ type Report struct {
 	Store   string
 	Head    eventstore.Position
 	Records uint64
-	// Decisions counts those of routing that were made again.
+	// Decisions counts those of routing that were made again, and Unmade those that
+	// could not be: this log does not hold all that they looked at.
 	Decisions int
+	Unmade    int
 	Findings  []Finding // the first of them
 	Total     int
 }
@@ -88,7 +90,7 @@ func Run(ctx context.Context, log eventstore.Log, codec *eventstore.Codec, o Opt
 		if err := a.lateDecisions(ctx); err != nil {
 			return a.report, err
 		}
-		a.report.Decisions = a.router.Checked
+		a.report.Decisions, a.report.Unmade = a.router.Checked, a.router.Skipped
 	}
 	if err := a.resolve(ctx, info.Head); err != nil {
 		return a.report, err
