@@ -116,6 +116,7 @@ func shownActive(row projections.ActiveRow) ActiveConversation {
 			return RoutingReason{Code: r.Code, Count: r.Count, Agents: optList(r.Agents)}
 		})),
 	}
+	a.Sentiment = new(SentimentLevel(domain.Level(row.Talk.Sentiment).String()))
 	a.Skills, a.Rule = optList(shownSkills(row.Skills)), some(row.Rule)
 	a.Unassignable = opt(row.Status == conversation.StatusOpen && len(row.Declines) >= routing.MaxDecliners)
 	a.State, a.SubState = stateOf(row.Status)
@@ -166,6 +167,7 @@ func (s *Server) GetConversation(ctx context.Context, r GetConversationRequestOb
 		a.Workstream, a.Widget, a.Queue, a.Priority = some(c.Workstream), some(c.Widget), some(c.Queue), opt(c.Priority)
 		a.Visitor, a.Contact, a.Case, a.Topic = some(c.Visitor), some(c.Contact), some(c.Case), some(c.Topic)
 		a.Authenticated, a.Agent, a.Hold, a.LastAgent = &c.Authenticated, some(c.Primary.Agent), some(c.Primary.Hold), some(c.Last)
+		a.Sentiment = new(SentimentLevel(c.Moods.Level().String()))
 		a.Offer, a.Since, a.WaitingSince, a.ClosesAt = shownOffer(c.Offer), opt(c.Since), opt(c.WaitFrom), opt(c.CloseAt)
 	}
 	s.etag(ctx, revision)

@@ -105,6 +105,7 @@ func (s *Server) receive(ctx context.Context, id, client string, cmd conversatio
 	if cmd.ID, err = s.messageID(ctx, id, client); err != nil {
 		return delivered{}, err
 	}
+	hear(&cmd)
 	cmd.At = s.now()
 	one := delivered{conversation: id, id: cmd.ID}
 	for range maxStarts {

@@ -28,7 +28,11 @@ func (s *Server) ListNotifications(ctx context.Context, r ListNotificationsReque
 	if err != nil {
 		return nil, err
 	}
-	rows, next, at, err := s.opts.Views.Inbox(ctx, r.Agent, lo.FromPtr(r.Params.Outcome), page, after)
+	role := ""
+	if c := CallerOf(ctx); c.ID == r.Agent && c.Is(domain.RoleSupervisor, domain.RoleAdmin) {
+		role = domain.RoleSupervisor // with what was raised for all supervisors
+	}
+	rows, next, at, err := s.opts.Views.Inbox(ctx, r.Agent, role, lo.FromPtr(r.Params.Outcome), page, after)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +73,7 @@ func (s *Server) shownNotification(n projections.NotificationView) Notification 
 		Comment: some(string(n.Comment)), Note: some(string(n.Note)), Queue: some(n.Queue), Channel: some(n.Channel), Contact: some(n.Contact), Visitor: some(n.Visitor),
 		WaitingSince: opt(n.WaitFrom), Deadline: opt(n.Deadline), ShowSeconds: opt(int64(n.ShowSeconds)), Raised: n.RaisedAt,
 		Delivered: opt(n.DeliveredAt), Displayed: opt(n.DisplayedAt), Resolved: opt(n.ResolvedAt), Outcome: some(n.Outcome), Seen: n.Seen, Standing: n.Standing,
-		Session: some(n.Of), State: some(n.State()), Agent: some(n.Agent), Devices: optList(n.Devices),
+		Session: some(n.Of), State: some(n.State()), Agent: some(n.Agent), Role: some(n.Role), Devices: optList(n.Devices),
 	}
 	waited := ""
 	if !n.WaitFrom.IsZero() {

@@ -98,6 +98,25 @@ const (
 	SelfServiceActionTypePhraseSearched SelfServiceActionType = "phrase_searched"
 )
 
+// Defines values for SentimentLevel.
+const (
+	SentimentNegative         SentimentLevel = "negative"
+	SentimentNeutral          SentimentLevel = "neutral"
+	SentimentPositive         SentimentLevel = "positive"
+	SentimentSlightlyNegative SentimentLevel = "slightly_negative"
+	SentimentSlightlyPositive SentimentLevel = "slightly_positive"
+	SentimentVeryNegative     SentimentLevel = "very_negative"
+	SentimentVeryPositive     SentimentLevel = "very_positive"
+)
+
+// Defines values for SentimentThreshold.
+const (
+	ThresholdNegative         SentimentThreshold = "negative"
+	ThresholdOff              SentimentThreshold = "off"
+	ThresholdSlightlyNegative SentimentThreshold = "slightly_negative"
+	ThresholdVeryNegative     SentimentThreshold = "very_negative"
+)
+
 // Defines values for SessionForm.
 const (
 	SessionFormCase         SessionForm = "case"
@@ -234,13 +253,16 @@ type ActiveConversation struct {
 	Reasons *[]RoutingReason `json:"reasons,omitempty"`
 
 	// Rule The route-to-queue rule that matched.
-	Rule     *string               `json:"rule,omitempty"`
-	Since    *time.Time            `json:"since,omitempty"`
-	Skills   *[]Skill              `json:"skills,omitempty"`
-	Started  *time.Time            `json:"started,omitempty"`
-	State    ConversationStateName `json:"state"`
-	SubState *ConversationSubState `json:"subState,omitempty"`
-	Title    string                `json:"title"`
+	Rule *string `json:"rule,omitempty"`
+
+	// Sentiment How the customer sounds over his six latest messages, as far as they were scored: the mean, rounded to the nearest level and half way towards neutral; neutral at first. English words are known; other languages are neutral.
+	Sentiment *SentimentLevel       `json:"sentiment,omitempty"`
+	Since     *time.Time            `json:"since,omitempty"`
+	Skills    *[]Skill              `json:"skills,omitempty"`
+	Started   *time.Time            `json:"started,omitempty"`
+	State     ConversationStateName `json:"state"`
+	SubState  *ConversationSubState `json:"subState,omitempty"`
+	Title     string                `json:"title"`
 
 	// Unassignable So many agents declined it that it is offered to nobody any more; it stays to be picked.
 	Unassignable *bool `json:"unassignable,omitempty"`
@@ -718,6 +740,9 @@ type Conversation struct {
 	Queue  *ID     `json:"queue,omitempty"`
 	Reason *string `json:"reason,omitempty"`
 
+	// Sentiment How the customer sounds over his six latest messages, as far as they were scored: the mean, rounded to the nearest level and half way towards neutral; neutral at first. English words are known; other languages are neutral.
+	Sentiment *SentimentLevel `json:"sentiment,omitempty"`
+
 	// Since Its place in the queue.
 	Since    *time.Time            `json:"since,omitempty"`
 	Started  *time.Time            `json:"started,omitempty"`
@@ -1159,8 +1184,11 @@ type Notification struct {
 	Queue    *ID        `json:"queue,omitempty"`
 	Raised   time.Time  `json:"raised"`
 	Resolved *time.Time `json:"resolved,omitempty"`
-	Scenario string     `json:"scenario"`
-	Seen     bool       `json:"seen"`
+
+	// Role supervisor, when it is for all of them and for no agent.
+	Role     *string `json:"role,omitempty"`
+	Scenario string  `json:"scenario"`
+	Seen     bool    `json:"seen"`
 
 	// Session 1 to 64 letters, digits, dots, underscores, tildes or dashes.
 	Session     *ID    `json:"session,omitempty"`
@@ -1759,9 +1787,20 @@ type SentMessage struct {
 	Token *string `json:"token,omitempty"`
 }
 
+// SentimentLevel How the customer sounds over his six latest messages, as far as they were scored: the mean, rounded to the nearest level and half way towards neutral; neutral at first. English words are known; other languages are neutral.
+type SentimentLevel string
+
+// SentimentThreshold At this level or below, a session that is not in focus shows an alert; supervisors are told each time a conversation comes there from above.
+type SentimentThreshold string
+
 // Session defines model for Session.
 type Session struct {
-	Badge *string `json:"badge,omitempty"`
+	// Alert An exclamation mark while the customer sounds as bad as the threshold, or worse, and the session is not in focus.
+	Alert *string `json:"alert,omitempty"`
+
+	// AlertTooltip Comes before the other, when both are there.
+	AlertTooltip *string `json:"alertTooltip,omitempty"`
+	Badge        *string `json:"badge,omitempty"`
 
 	// Drafts Forms with unsaved input.
 	Drafts  *[]string   `json:"drafts,omitempty"`
@@ -1870,6 +1909,9 @@ type Settings struct {
 	// Position A place in the log, `<store>:<number>`. Ordered within one store, refused (`log_moved`) by another.
 	Position  Position         `json:"position"`
 	Presences []CustomPresence `json:"presences"`
+
+	// SentimentThreshold At this level or below, a session that is not in focus shows an alert; supervisors are told each time a conversation comes there from above.
+	SentimentThreshold SentimentThreshold `json:"sentimentThreshold"`
 }
 
 // SettingsSetup defines model for SettingsSetup.
@@ -1877,6 +1919,9 @@ type SettingsSetup struct {
 	// GraceSeconds 10 seconds to 1 hour; default 150.
 	GraceSeconds *int64            `json:"graceSeconds,omitempty"`
 	Presences    *[]CustomPresence `json:"presences,omitempty"`
+
+	// SentimentThreshold off, slightly_negative, negative (default) or very_negative.
+	SentimentThreshold *string `json:"sentimentThreshold,omitempty"`
 }
 
 // SignOutChoice defines model for SignOutChoice.

@@ -82,7 +82,8 @@ func (s *Server) knownProfile(ctx context.Context, id, field string) error {
 // PutSettings changes what holds for the whole organisation.
 func (s *Server) PutSettings(ctx context.Context, r PutSettingsRequestObject) (PutSettingsResponseObject, error) {
 	now, at, err := change(ctx, s, &settings.Kind, settings.Only, settings.Change{
-		Grace: domain.Seconds(lo.FromPtr(r.Body.GraceSeconds)),
+		Grace:     domain.Seconds(lo.FromPtr(r.Body.GraceSeconds)),
+		Sentiment: lo.FromPtr(r.Body.SentimentThreshold),
 		Presences: lo.Map(lo.FromPtr(r.Body.Presences), func(p CustomPresence, _ int) settings.Presence {
 			return settings.Presence{ID: p.Id, Name: p.Name, Base: p.Base}
 		}),
@@ -107,7 +108,8 @@ func shownSettings(s settings.Settings, at Position) Settings {
 	if grace == 0 {
 		grace = agent.Grace
 	}
-	return Settings{Position: at, GraceSeconds: int64(grace), Presences: lo.Map(s.Presences, func(p settings.Presence, _ int) CustomPresence {
+	threshold := SentimentThreshold(domain.ThresholdName(s.Threshold()))
+	return Settings{Position: at, GraceSeconds: int64(grace), SentimentThreshold: threshold, Presences: lo.Map(s.Presences, func(p settings.Presence, _ int) CustomPresence {
 		return CustomPresence{Id: p.ID, Name: p.Name, Base: p.Base}
 	})}
 }

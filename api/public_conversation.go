@@ -96,10 +96,14 @@ func partShape(event any) (shape, bool) {
 func talkShape(event any) (shape, bool) {
 	switch e := event.(type) {
 	case conversation.MessageReceived:
-		return shape{
+		told := shape{
 			"id": e.ID, "number": e.Number, "side": conversation.SideCustomer, "text": e.Text,
 			"attachments": attachmentShapes(e.Attachments), "choice": e.Choice, "agent": e.Agent,
-		}, true
+		}
+		if e.Sentiment.Scored() { // of the conversation, from this message on
+			told["sentiment"] = e.Sentiment.Conversation.String()
+		}
+		return told, true
 	case conversation.MessageSent:
 		return shape{
 			"id": e.ID, "number": e.Number, "side": conversation.SideAgent, "text": e.Text,

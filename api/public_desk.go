@@ -3,6 +3,7 @@ package api
 import (
 	"github.com/samber/lo"
 
+	"parley/domain"
 	"parley/domain/agent"
 	"parley/domain/bulk"
 	"parley/domain/cases"
@@ -53,11 +54,15 @@ func deskShape(event any) (shape, bool) {
 	case agent.Disabled:
 		return shape{"agent": e.Agent, "enabled": false}, true
 	case notification.Raised:
-		return shape{
+		told := shape{
 			"agent": e.Agent, "conversation": e.Conversation, "form": e.Form, "scenario": e.Scenario, "title": e.Title,
-			"since": e.Since, "deadline": e.Deadline, "showSeconds": e.ShowSeconds, "session": e.Of,
+			"since": e.Since, "deadline": e.Deadline, "showSeconds": e.ShowSeconds, "session": e.Of, "role": e.Role,
 			"template": templateShape(e.Template),
-		}, true
+		}
+		if e.Sentiment != nil {
+			told["sentiment"], told["sentimentThreshold"] = e.Sentiment.To.String(), domain.ThresholdName(e.Sentiment.Threshold)
+		}
+		return told, true
 	case notification.Delivered:
 		return shape{"agent": e.Agent, "conversation": e.Conversation, "device": e.Device, "first": e.First}, true
 	case notification.Displayed:
@@ -127,7 +132,7 @@ func houseShape(event any) (shape, bool) {
 	case profile.Set:
 		return shape{"profile": e.Profile, "name": e.Name, "limit": e.Limit, "daily": e.Daily, "blocking": e.Blocking}, true
 	case settings.Changed:
-		return shape{"graceSeconds": e.Grace, "presences": lo.Map(e.Presences, func(p settings.Presence, _ int) shape {
+		return shape{"graceSeconds": e.Grace, "sentimentThreshold": e.Sentiment, "presences": lo.Map(e.Presences, func(p settings.Presence, _ int) shape {
 			return shape{"id": p.ID, "name": p.Name, "base": p.Base}
 		})}, true
 	case bulk.Begun:

@@ -11,8 +11,9 @@ import (
 	"parley/eventstore"
 )
 
-// Terms gives what follows from an event the templates of notifications in force
-// as it is carried out, for Engine.Terms (NOT-7): the events record them.
+// Terms gives what follows from an event the templates of notifications (NOT-7)
+// and the threshold of their sentiment (SES-10) in force as it is carried out, for
+// Engine.Terms: the events record them.
 func Terms(e *eventstore.Engine) func(context.Context, domain.Intent) (domain.Intent, error) {
 	return func(ctx context.Context, intent domain.Intent) (domain.Intent, error) {
 		switch cmd := intent.Command.(type) {
@@ -37,6 +38,13 @@ func Terms(e *eventstore.Engine) func(context.Context, domain.Intent) (domain.In
 			t, err := inForce(ctx, e, cmd.Conversation, func(conversation.Conversation) string { return cmd.Scenario })
 			if err != nil {
 				return intent, err
+			}
+			if cmd.Sentiment != nil {
+				fall := *cmd.Sentiment
+				if fall.Threshold, err = threshold(ctx, e); err != nil {
+					return intent, err
+				}
+				cmd.Sentiment = &fall
 			}
 			if cmd.Template = t; t != nil && cmd.Form == notification.FormToast {
 				cmd.ShowSeconds = t.ShowSeconds

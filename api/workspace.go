@@ -36,13 +36,17 @@ func (s *Server) ListSessions(ctx context.Context, r ListSessionsRequestObject) 
 	if err != nil {
 		return nil, err
 	}
+	limit, err := threshold(ctx, s.engine)
+	if err != nil {
+		return nil, err
+	}
 	focus := w.Focus
 	if focus == "" {
 		focus = home
 	}
 	all := []Session{{Session: home, Form: home, Title: "Home", Pinned: true, Focused: focus == home}}
 	for _, v := range w.Sessions {
-		all = append(all, shownSession(v))
+		all = append(all, shownSession(v, limit))
 	}
 	panel := w.Panel
 	if panel == "" {
@@ -51,9 +55,10 @@ func (s *Server) ListSessions(ctx context.Context, r ListSessionsRequestObject) 
 	return ListSessions200JSONResponse{Agent: r.Agent, Panel: panel, Focus: &focus, Sessions: all, Position: s.at(ctx, at)}, nil
 }
 
-// shownSession is a session as the API shows it, with its badge and tooltip
-// (SES-11).
-func shownSession(v projections.SessionView) Session {
+// shownSession is a session as the API shows it, with the alert while its
+// customer sounds as bad as the threshold or worse (SES-10), and with its badge
+// and tooltip (SES-11).
+func shownSession(v projections.SessionView, threshold domain.Level) Session {
 	one := Session{
 		Session: v.ID, Form: SessionForm(v.Form), Title: v.Title, Of: some(v.Conversation), Focused: v.Focused, Unread: v.Unread,
 		How: some(v.How), Started: opt(v.Started),
@@ -62,6 +67,9 @@ func shownSession(v projections.SessionView) Session {
 	}
 	if v.Focused {
 		one.Unread = 0
+	} else if v.Sentiment.Alarms(threshold) {
+		one.Alert = some("!")
+		one.AlertTooltip = some(v.Title + ". Urgent attention is needed in your conversation.")
 	}
 	switch {
 	case one.Unread == 0:

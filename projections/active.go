@@ -95,6 +95,7 @@ type TalkRow struct {
 	LastMessage  time.Time
 	LastSide     string
 	CloseAt      time.Time
+	Sentiment    int // the conversation's domain.Level (SES-10)
 }
 
 var (
@@ -106,7 +107,7 @@ var (
 
 // Active is every conversation that is not closed.
 func Active() Projection {
-	return Projection{Name: "active", Version: 4, Kinds: []string{"conversation"}, Tables: []AnyTable{activeTable, talkTable}, Fold: foldActive}
+	return Projection{Name: "active", Version: 5, Kinds: []string{"conversation"}, Tables: []AnyTable{activeTable, talkTable}, Fold: foldActive}
 }
 
 func foldActive(r *Rows, f domain.Fact, at At) error {
@@ -302,6 +303,9 @@ func (row *TalkRow) follow(event any, at At) {
 	case conversation.MessageReceived:
 		row.Messages, row.CloseAt, row.LastMessage, row.LastSide = e.Number, e.CloseAt, at.HappenedAt, conversation.SideCustomer
 		row.Unread++
+		if e.Sentiment.Scored() {
+			row.Sentiment = int(e.Sentiment.Conversation)
+		}
 		if n := len(row.Unanswered); n > 0 && row.Unanswered[n-1].To == e.Number-1 {
 			row.Unanswered = append(row.Unanswered[:n-1:n-1], Span{row.Unanswered[n-1].From, e.Number})
 		} else {

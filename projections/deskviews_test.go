@@ -142,7 +142,7 @@ func TestNOT6_TheLedgerTellsNeverSeenFromIgnored(t *testing.T) {
 	d.wrote("c1", "m1")
 	first, _ := d.reserve("c1", "ana", agent.PurposeOffer)
 	do(d, &notification.Kind, first, notification.Display{Agent: "ana", Device: "phone"})
-	views, _, _, err := d.Inbox(d.ctx, "ana", "", Page{}, d.seen())
+	views, _, _, err := d.Inbox(d.ctx, "ana", "", "", Page{}, d.seen())
 	ok(t, err)
 	if len(views) != 1 || !views[0].Standing || views[0].Customer != "Visitor 1" || views[0].Comment != "text of m1" || !views[0].WaitFrom.Equal(noon) {
 		t.Fatalf("%+v", views)
@@ -161,7 +161,7 @@ func TestNOT6_TheLedgerTellsNeverSeenFromIgnored(t *testing.T) {
 		t.Fatalf("%+v", ledger)
 	}
 	third, _ := d.reserve("c1", "ana", agent.PurposeOffer)
-	views, _, _, err = d.Inbox(d.ctx, "ana", "", Page{}, d.seen())
+	views, _, _, err = d.Inbox(d.ctx, "ana", "", "", Page{}, d.seen())
 	ok(t, err)
 	is(t, "what stands is first", views[0].ID, third)
 	view, found, _, err := d.Notification(d.ctx, first, 0)

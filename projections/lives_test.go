@@ -126,7 +126,9 @@ func (l *life) step() {
 	case 9:
 		talk(conversation.Expire{Hold: hold, At: l.clock})
 	case 10, 11, 12:
-		talk(conversation.Receive{ID: l.id("m"), Text: "hello", At: l.clock})
+		talk(conversation.Receive{
+			ID: l.id("m"), Text: "hello", At: l.clock, Scored: true, Level: domain.Level(rapid.IntRange(-3, 3).Draw(l.rt, "level")),
+		})
 	case 13:
 		talk(conversation.Send{ID: l.id("a"), Text: "hi", By: domain.Actor{ID: c.Primary.Agent, Role: domain.RoleAgent}, At: l.clock})
 	case 14:
@@ -197,9 +199,9 @@ func (l *life) agrees() {
 			offer = *c.Offer
 		}
 		got := fmt.Sprint(row.Status, row.Turn, row.Segment, row.Queue, row.Priority, row.Since.UnixMicro(), row.WaitFrom.UnixMicro(), row.Affinity,
-			row.Agent, row.Hold, row.Last, row.OfferHold, row.OfferDelivered, row.Talk.Messages, row.Talk.CloseAt.UnixMicro(), row.Contact, row.Case, row.Talk.AgentRead, len(row.Declines))
+			row.Agent, row.Hold, row.Last, row.OfferHold, row.OfferDelivered, row.Talk.Messages, row.Talk.CloseAt.UnixMicro(), row.Contact, row.Case, row.Talk.AgentRead, len(row.Declines), row.Talk.Sentiment)
 		want := fmt.Sprint(c.Status, c.Turn, c.Segment, c.Queue, c.Priority, c.Since.UnixMicro(), c.WaitFrom.UnixMicro(), c.Affinity,
-			c.Primary.Agent, c.Primary.Hold, c.Last, offer.Hold, offer.Delivered, c.Messages, c.CloseAt.UnixMicro(), c.Contact, c.Case, c.AgentRead, len(c.Declines))
+			c.Primary.Agent, c.Primary.Hold, c.Last, offer.Hold, offer.Delivered, c.Messages, c.CloseAt.UnixMicro(), c.Contact, c.Case, c.AgentRead, len(c.Declines), int(c.Moods.Level()))
 		is(l.t, id, got, want)
 	}
 	for _, name := range []string{"ana", "ben"} {

@@ -34,6 +34,7 @@ type NotificationRow struct {
 	Standing     bool // an alert that asks for a decision
 	Template     domain.Template
 	Of           string // the session that selecting it opens
+	Role         string // whom it is for, when it is for no agent
 }
 
 // State is how far it came, or how it ended (NOT-6).
@@ -54,7 +55,7 @@ var notificationTable = NewTable[NotificationRow]("notifications", "agent, stand
 // Notifications is what agents are, and were, shown.
 func Notifications() Projection {
 	return Projection{
-		Name: "notifications", Version: 2, Kinds: []string{"notification"},
+		Name: "notifications", Version: 3, Kinds: []string{"notification"},
 		Tables: []AnyTable{notificationTable}, Fold: foldNotification,
 	}
 }
@@ -65,6 +66,7 @@ func foldNotification(r *Rows, f domain.Fact, at At) error {
 		row := notificationTable.Make(r, f.ID)
 		row.Agent, row.Conversation, row.Form, row.Scenario, row.Title = e.Agent, e.Conversation, e.Form, e.Scenario, e.Title
 		row.Since, row.Deadline, row.ShowSeconds, row.RaisedAt = e.Since, e.Deadline, e.ShowSeconds, at.HappenedAt
+		row.Role = e.Role
 		if row.Of = e.Of; e.Template != nil {
 			row.Template = *e.Template
 		} else if usual, ok := domain.DefaultTemplate(e.Scenario); ok {
@@ -111,10 +113,15 @@ type NotificationView struct {
 var byStanding = order{{"standing", true}, {"raised_at", true}, {"id", true}}
 
 // Inbox gives what was raised for an agent: what stands first, then the newest.
-// Outcome, when it is given, is how they ended.
-func (q *Views) Inbox(ctx context.Context, agent, outcome string, p Page, after eventstore.Position) (views []NotificationView, next string, at eventstore.Position, err error) {
+// Outcome, when it is given, is how they ended; role also gives what was raised
+// for all who have it.
+func (q *Views) Inbox(ctx context.Context, agent, role, outcome string, p Page, after eventstore.Position) (views []NotificationView, next string, at eventstore.Position, err error) {
 	var c conditions
-	c.add("agent = ? AND raised_at > 0", agent)
+	if role == "" {
+		c.add("agent = ? AND raised_at > 0", agent)
+	} else {
+		c.add("agent IN (?, '') AND role IN ('', ?) AND raised_at > 0", agent, role)
+	}
 	if outcome != "" {
 		c.add("outcome = ?", outcome)
 	}
@@ -182,6 +189,8 @@ func (q *Views) notifications(ctx context.Context, rows []NotificationRow, after
 				v.Customer = c.Title
 			case c.Called != "":
 				v.Customer = string(c.Called) // shown here, and never as a session's title (SES-9)
+			case r.Role != "":
+				v.Customer = c.Title // as its primary agent knows him
 			}
 		}
 		return v

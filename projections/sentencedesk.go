@@ -62,7 +62,7 @@ func notificationSentence(event notification.Event, _ notification.Notification)
 		if !e.Deadline.IsZero() {
 			deadline = ", to be answered until " + clock(e.Deadline)
 		}
-		return fmt.Sprintf("Raised as %s for agent %s: %s (%s)%s", e.Form, e.Agent, e.Title, spoken(e.Scenario), deadline)
+		return fmt.Sprintf("Raised as %s for %s: %s (%s)%s", e.Form, choose(e.Role != "", "every "+e.Role, "agent "+e.Agent), e.Title, spoken(e.Scenario), deadline)
 	case notification.Delivered:
 		return "Delivered to device " + e.Device
 	case notification.Displayed:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/samber/lo"
 
+	"parley/domain"
 	"parley/domain/session"
 	"parley/eventstore"
 )
@@ -16,6 +17,8 @@ type SessionView struct {
 	Title   string // SES-9
 	Focused bool
 	Drafts  []DraftRow
+	// Sentiment is that of its conversation (SES-10).
+	Sentiment domain.Level
 }
 
 // Workspace is all open sessions of an agent, the oldest first. The pinned Home
@@ -128,6 +131,7 @@ func (q *Views) name(ctx context.Context, views []SessionView, after eventstore.
 		switch formOn(v.Form) {
 		case session.FormConversation:
 			c, ok := active[v.Conversation]
+			v.Sentiment = domain.Level(c.Talk.Sentiment)
 			if v.VisitorNumber == 0 { // a part beside the primary has no number of its own
 				v.Title = "Conversation"
 			}

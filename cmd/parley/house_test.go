@@ -54,6 +54,7 @@ var fences = []struct{ module, where, reason string }{
 	{"modernc.org/sqlite", "parley/projections", "the views' database, without cgo"},
 	{"github.com/samber/lo", "parley/projections parley/api", "slices to rows and answers"},
 	{"github.com/expr-lang/expr", "parley/api", "the conditions of route-to-queue rules"},
+	{"github.com/jonreiter/govader", "parley/api", "how a customer's message sounds: the VADER lexicon, built in"},
 	{"github.com/labstack/echo/v4", "parley/api", "the HTTP router"},
 	{"github.com/oapi-codegen/runtime", "parley/api", "what the generated server calls"},
 	{"github.com/golang-jwt/jwt/v5", "parley/api", "signed tokens"},

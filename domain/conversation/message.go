@@ -56,6 +56,9 @@ type Receive struct {
 	Attachments []Attachment
 	Choice      domain.Personal // the quick reply chosen, when it was one
 	At          time.Time
+	// Level is how it sounds, when it was Scored (SES-10).
+	Scored bool
+	Level  domain.Level
 }
 
 // Decide stores, delivers, or wakes the conversation, by its status (CON-2).
@@ -76,9 +79,15 @@ func (cmd Receive) Decide(c Conversation) ([]Event, error) {
 	if len([]rune(string(cmd.Choice))) > MaxChoice {
 		return nil, domain.Invalid("choice", "a quick reply has 256 characters at most")
 	}
+	if !cmd.Level.Valid() {
+		return nil, domain.Invalid("sentiment", "a level is one of seven, -3 to 3")
+	}
 	received := MessageReceived{
 		Conversation: c.ID, ID: cmd.ID, Number: c.Messages + 1, Text: cmd.Text, Attachments: cmd.Attachments, Choice: cmd.Choice,
 		Status: c.Status, Agent: c.Primary.Agent, CloseAt: c.CloseAt,
+	}
+	if cmd.Scored {
+		received.Sentiment = c.Moods.hear(cmd.Level)
 	}
 	switch c.Status {
 	case StatusOpen, StatusOffered:
@@ -101,7 +110,8 @@ func (cmd Receive) Decide(c Conversation) ([]Event, error) {
 	return []Event{received}, nil
 }
 
-// MessageReceived is what the customer wrote.
+// MessageReceived is what the customer wrote, and, when it was scored, how it
+// sounded ("sentiment", SES-10).
 type MessageReceived struct {
 	Conversation string          `json:"conversation"`
 	ID           string          `json:"id"`
@@ -112,11 +122,15 @@ type MessageReceived struct {
 	Status       Status          `json:"status"`          // in which it found the conversation
 	Agent        string          `json:"agent,omitempty"` // who had it
 	CloseAt      time.Time       `json:"closeAt,omitzero"`
+	Sentiment    Sentiment       `json:"sentiment,omitzero"`
 }
 
 func (e MessageReceived) apply(c *Conversation) {
 	c.Messages, c.CloseAt = e.Number, e.CloseAt
 	c.remember(e.ID)
+	if e.Sentiment.Scored() {
+		c.Moods = c.Moods.With(e.Sentiment.Level)
+	}
 }
 
 // Send is a message of an agent, a bot or the system to the customer.

@@ -1,4 +1,5 @@
-// Package notification is what an agent's screen shows about one offer. It
+// Package notification is what an agent's screen shows about one offer, or a
+// supervisor's about a conversation. It
 // follows the conversation and never decides against it; it keeps the ledger
 // that tells "never seen" from "ignored" (NOT-6).
 package notification
@@ -81,11 +82,16 @@ type Raise struct {
 	// opens: a session.
 	Template *domain.Template
 	Of       string
+	// Role is whom news are for that are for no agent: the supervisors.
+	Role string
+	// Sentiment is the fall of the conversation that they tell of (SES-10).
+	Sentiment *domain.Fall
 }
 
-// Decide raises nothing of which the end is on record already.
+// Decide raises nothing of which the end is on record already, and nothing of a
+// conversation that did not come down to the threshold.
 func (cmd Raise) Decide(n Notification) ([]Event, error) {
-	if n.Raised || n.Outcome != "" {
+	if n.Raised || n.Outcome != "" || cmd.Sentiment != nil && !cmd.Sentiment.Crosses() {
 		return nil, nil
 	}
 	return []Event{Raised(cmd)}, nil
@@ -104,7 +110,10 @@ type Raised struct {
 	ShowSeconds  domain.Seconds `json:"showSeconds,omitempty"`
 	// Template is the one that was in force (NOT-7).
 	Template *domain.Template `json:"template,omitempty"`
-	Of       string           `json:"of,omitempty"` // the session that selecting it opens
+	Of       string           `json:"of,omitempty"`   // the session that selecting it opens
+	Role     string           `json:"role,omitempty"` // whom it is for, when it is for no agent
+	// Sentiment is the fall that it tells of, with the threshold that was in force.
+	Sentiment *domain.Fall `json:"sentiment,omitempty"`
 }
 
 func (e Raised) apply(n *Notification) {

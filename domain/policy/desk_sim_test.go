@@ -156,7 +156,9 @@ func (p *play) customer(t *rapid.T) {
 	case what == "write":
 		m := id + "m" + strconv.Itoa(len(p.texts))
 		p.texts = append(p.texts, m)
-		if !p.request("conversation", id, conversation.Receive{ID: m, Text: "hi", At: p.now}) {
+		write := conversation.Receive{ID: m, Text: "hi", At: p.now, Scored: true}
+		write.Level = domain.Level(rapid.IntRange(-3, 3).Draw(t, "level"))
+		if !p.request("conversation", id, write) {
 			p.start(place, mode, terms)
 		}
 	case what == "again":

@@ -18,6 +18,7 @@ func All() []domain.Policy {
 		{Name: "disable", Follow: disable},
 		{Name: "gone", Follow: gone},
 		{Name: "take_part", Follow: takePart},
+		{Name: "sentiment", Follow: sentiment},
 	}
 }
 

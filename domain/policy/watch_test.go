@@ -126,6 +126,7 @@ func (w *world) quiet() {
 	w.quietFollowers()
 	w.quietTimers()
 	w.quietParts()
+	w.quietSentiment()
 }
 
 func names1(c conversation.Conversation, hold string) bool {

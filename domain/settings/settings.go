@@ -1,5 +1,6 @@
-// Package settings is what holds for the whole organisation: its own presences
-// and how long an agent who lost his last device may take to come back.
+// Package settings is what holds for the whole organisation: its own presences,
+// how long an agent who lost his last device may take to come back, and how bad
+// a conversation sounds before somebody is told.
 package settings
 
 import (
@@ -16,6 +17,7 @@ const Only = "organisation"
 type Settings struct {
 	Presences []Presence     `json:"presences,omitempty"` // in order of their id
 	Grace     domain.Seconds `json:"grace,omitempty"`     // 150 seconds when 0
+	Sentiment string         `json:"sentiment,omitempty"` // the threshold by its name (SES-10)
 	// Templates are those of notifications that differ from the default, by
 	// scenario (NOT-7).
 	Templates map[string]domain.Template `json:"templates,omitempty"`
@@ -58,6 +60,7 @@ var Bases = []string{"available", "busy", "do_not_disturb", "away", "offline"}
 type Change struct {
 	Presences []Presence
 	Grace     domain.Seconds
+	Sentiment string
 }
 
 // Decide records a change only.
@@ -69,6 +72,9 @@ func (cmd Change) Decide(s Settings) ([]Event, error) {
 		return nil, domain.Invalid("presences", "50 presences at most")
 	case cmd.Grace != 0 && (cmd.Grace < 10 || cmd.Grace > 60*60):
 		return nil, domain.Invalid("grace", "give 10 seconds to 1 hour")
+	}
+	if _, known := domain.ThresholdOf(cmd.Sentiment); !known {
+		return nil, domain.Refuse("invalid", "SES-10", "give off, slightly_negative, negative or very_negative").On("sentimentThreshold")
 	}
 	for i, p := range presences {
 		switch {
@@ -82,10 +88,17 @@ func (cmd Change) Decide(s Settings) ([]Event, error) {
 			return nil, domain.Invalid("presences.id", "an id names one presence")
 		}
 	}
-	if slices.Equal(presences, s.Presences) && cmd.Grace == s.Grace {
+	if slices.Equal(presences, s.Presences) && cmd.Grace == s.Grace && cmd.Sentiment == s.Sentiment {
 		return nil, nil
 	}
-	return []Event{Changed{Presences: presences, Grace: cmd.Grace}}, nil
+	return []Event{Changed{Presences: presences, Grace: cmd.Grace, Sentiment: cmd.Sentiment}}, nil
+}
+
+// Threshold is the level at or below which a conversation needs attention;
+// neutral is off.
+func (s Settings) Threshold() domain.Level {
+	threshold, _ := domain.ThresholdOf(s.Sentiment)
+	return threshold
 }
 
 // Base gives the base presence of an id: a base one is its own.
@@ -105,6 +118,9 @@ func (s Settings) Base(id string) (base, custom string, known bool) {
 type Changed struct {
 	Presences []Presence     `json:"presences,omitempty"`
 	Grace     domain.Seconds `json:"grace,omitempty"`
+	Sentiment string         `json:"sentiment,omitempty"`
 }
 
-func (e Changed) apply(s *Settings) { s.Presences, s.Grace = e.Presences, e.Grace }
+func (e Changed) apply(s *Settings) {
+	s.Presences, s.Grace, s.Sentiment = e.Presences, e.Grace, e.Sentiment
+}
