@@ -190,7 +190,7 @@ func TestRTE7_ABoardFromTheViewsIsTheBoardFromTheLog(t *testing.T) {
 		for _, id := range standing.Conversations {
 			a, _ := r.board.Conversation(id)
 			c, _ := folded.Conversation(id)
-			a.Messages, a.CustomerRead, a.AgentRead, a.Topic = c.Messages, c.CustomerRead, c.AgentRead, c.Topic // what a board does not follow
+			a.Messages, a.CustomerRead, a.AgentRead, a.Topic, a.Moods = c.Messages, c.CustomerRead, c.AgentRead, c.Topic, c.Moods // what a board does not follow
 			if a.Offer != nil && c.Offer != nil {
 				a.Offer.Delivered = c.Offer.Delivered
 			}
