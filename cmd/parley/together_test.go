@@ -64,6 +64,9 @@ func (w *together) whole() {
 // with both, and kills the one, the other and the log's own process. What was
 // answered is there on both sides; the log and the views are whole.
 func TestTwoServersOnOneLogAreKilledAgainAndAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: it kills processes for half a minute, as TestKilledAgainAndAgain does for less; leave out -short to run it")
+	}
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d, which says when they are killed", seed)
@@ -84,6 +87,9 @@ func TestTwoServersOnOneLogAreKilledAgainAndAgain(t *testing.T) {
 // TestTwoEnginesOnOneFolderAreKilledAgainAndAgain does so with a server that keeps
 // the log in its folder, and another that works on it over the wire.
 func TestTwoEnginesOnOneFolderAreKilledAgainAndAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: it kills processes for half a minute, as TestKilledAgainAndAgain does for less; leave out -short to run it")
+	}
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d, which says when they are killed", seed)
