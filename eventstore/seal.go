@@ -17,8 +17,8 @@ import (
 // sealed marks text that is sealed, and how: the first way.
 const sealed = "p1:"
 
-// maxCiphers bounds the ciphers kept at hand: some 2 KiB each.
-const maxCiphers = 8192
+// maxCiphers bounds the ciphers kept at hand, some 2 KiB each: 64 MiB at most.
+const maxCiphers = 32_768
 
 // ErrErased refuses to record text of a person whose data were erased.
 var ErrErased = &domain.Error{Code: "erased", Rule: "AUD-4", Message: "the person's data were erased for good: nothing more is recorded about them, begin anew with a new visitor or contact"}

@@ -68,6 +68,11 @@ func (h *house) sweep(ctx context.Context, before time.Time) (mended int, err er
 }
 
 func (h *house) claimAgain(ctx context.Context, row projections.HoldRow, before time.Time) (mended bool, err error) {
+	granted := false // as nearly all are
+	err = eventstore.Look(ctx, h.engine, &conversation.Kind, row.Conversation, func(c conversation.Conversation, _ eventstore.Revision) { granted = c.Names(row.Hold) })
+	if err != nil || granted {
+		return false, err
+	}
 	for last, err := range h.log.Read(ctx, eventstore.Query{
 		Stream: conversation.Kind.Stream(row.Conversation), From: eventstore.None, Backwards: true, Limit: 1,
 	}) {

@@ -212,9 +212,9 @@ var (
 	ErrTaken      = domain.Refuse("taken", "NOT-8", "another agent took the conversation first")
 )
 
-// names tells that the conversation knows a hold: by an offer that stands, or
+// Names tells that the conversation knows a hold: by an offer that stands, or
 // as its agent's, through wrap-up. What was asked for a named hold is done.
-func (c Conversation) names(hold string) bool {
+func (c Conversation) Names(hold string) bool {
 	return c.Offer != nil && c.Offer.Hold == hold || hold != "" && c.Primary.Hold == hold
 }
 

@@ -115,7 +115,7 @@ type MakeOffer struct {
 // Decide grants the offer when nothing happened since the agent's room was
 // held.
 func (cmd MakeOffer) Decide(c Conversation) ([]Event, error) {
-	if c.names(cmd.Hold) {
+	if c.Names(cmd.Hold) {
 		return nil, nil
 	}
 	if err := c.live(); err != nil {
