@@ -130,6 +130,7 @@ func (k *killing) AppendAll(ctx context.Context, appends []eventstore.Ordered) e
 // nothing any more, and is killed and started again: the copy finishes by itself,
 // and each record is there once and in its place.
 func TestACopySurvivesLostAnswers(t *testing.T) {
+	long(t)
 	t.Parallel()
 	const n = 10_000
 	from, node := filled(t, n), startNode(t)

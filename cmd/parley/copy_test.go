@@ -327,6 +327,7 @@ func refusesToServe(t *testing.T, address string) {
 // TestACopyRefusesALogThatIsServed: a server works on an empty log with the same
 // keys, and would react to all that is copied as if it happened now.
 func TestACopyRefusesALogThatIsServed(t *testing.T) {
+	long(t)
 	t.Parallel()
 	from, _ := lived(t)
 	node := startNode(t)
@@ -378,6 +379,7 @@ func TestACopyLeavesPersistentSubscriptionsBehind(t *testing.T) {
 }
 
 func TestACopyRefusesWhatIsNotItsOwn(t *testing.T) {
+	long(t)
 	t.Parallel()
 	from, other, node := filled(t, 300), filled(t, 10), elsewhere(t)
 	parley(t, "copy", "--from", from).fails(t, exitUsage, "--to")
@@ -455,6 +457,7 @@ func (b *busyEnd) Info(ctx context.Context) (eventstore.Info, error) {
 // the same command finishes it. A server that runs on the source is noticed
 // though nothing happens there.
 func TestASourceThatGoesOnIsNotDone(t *testing.T) {
+	long(t)
 	t.Parallel()
 	node, to := elsewhere(t), folder(t)
 	parley(t, "copy", "--from", filled(t, 500), "--to", node).ok(t)

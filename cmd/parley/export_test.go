@@ -77,6 +77,7 @@ func sameText(t *testing.T, what, want, got string) {
 }
 
 func TestExportedAndImportedItIsTheSameByteForByte(t *testing.T) {
+	long(t)
 	t.Parallel()
 	data, conversation := written(t)
 	text := exported(t, data)
@@ -119,6 +120,7 @@ func TestExportedAndImportedItIsTheSameByteForByte(t *testing.T) {
 }
 
 func TestAnExportInTheClearIsSealedAnewWhenItIsImported(t *testing.T) {
+	long(t)
 	t.Parallel()
 	data, conversation := written(t)
 	text := exported(t, data, "--clear")
@@ -144,6 +146,7 @@ func TestAnExportInTheClearIsSealedAnewWhenItIsImported(t *testing.T) {
 }
 
 func TestAnExportThatWasBrokenOffGoesOn(t *testing.T) {
+	long(t)
 	t.Parallel()
 	data, _ := written(t)
 	text := exported(t, data, "--clear")
@@ -310,6 +313,7 @@ func TestALineThatNoExportWroteIsRefusedWhereItLies(t *testing.T) {
 // moment: what it left is the beginning of the export, and importing again makes
 // it whole.
 func TestAnImportThatIsKilledIsFinishedByImportingAgain(t *testing.T) {
+	long(t)
 	t.Parallel()
 	data, _ := written(t)
 	text := exported(t, data)

@@ -44,6 +44,7 @@ func smallDisk(t *testing.T, size int) (dir string, grow func(size int)) {
 // cannot be written is refused, what was answered is there when it is started
 // again with room, and it goes on.
 func TestAFullDiskRefusesAndLosesNothing(t *testing.T) {
+	long(t)
 	t.Parallel()
 	disk, grow := smallDisk(t, 24)
 	s := serveProcess(t, filepath.Join(disk, "data"), "--rate", "0")

@@ -73,6 +73,7 @@ func TestImportOfSTAR(t *testing.T) {
 }
 
 func TestImportedDialoguesReadAsTheyWere(t *testing.T) {
+	long(t)
 	t.Parallel()
 	data := folder(t)
 	star(t, sample, "--data", data)
@@ -143,6 +144,7 @@ func TestAFileThatIsCutOffIsNamed(t *testing.T) {
 }
 
 func TestALineThatIsNoDialogueIsNamed(t *testing.T) {
+	long(t)
 	t.Parallel()
 	good, err := os.ReadFile(sample)
 	if err != nil {

@@ -51,6 +51,15 @@ func eventually(t *testing.T, what string, is func() bool) {
 	t.Fatalf("never within %s: %s", patience, what)
 }
 
+// long leaves a test out of the short run, which is the one under the race
+// detector: what it lets run side by side runs in other tests as well.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("skipped: it takes long and runs little side by side; leave out -short to run it")
+	}
+}
+
 // folder is a new data folder with a short path: the address of a socket is
 // not long.
 func folder(t *testing.T) string {

@@ -53,6 +53,7 @@ func TestMistakesOnTheCommandLineExitWith2(t *testing.T) {
 }
 
 func TestWhatCannotBeDoneExitsWith1(t *testing.T) {
+	long(t)
 	t.Parallel()
 	data := folder(t)
 	for _, c := range []struct {

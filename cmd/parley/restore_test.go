@@ -67,6 +67,7 @@ func backedUp(t *testing.T) (s *server, conversation, backup, oldKeys string) {
 }
 
 func TestRestoreBringsBackWhatWasBackedUp(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s, conversation, backup, oldKeys := backedUp(t)
 	history := parley(t, "history", "conversation", conversation, "--data", s.data).ok(t)
@@ -127,6 +128,7 @@ func TestRestoreBringsBackWhatWasBackedUp(t *testing.T) {
 // file of a backup: it is refused with nothing written, or what is brought back
 // is all there was.
 func TestRestoreWritesNothingOfADamagedBackup(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s, _, backup, _ := backedUp(t)
 	to := filepath.Join(folder(t), "data")

@@ -7,6 +7,7 @@ import (
 )
 
 func TestCommandsAnswerTheSameBesideAServer(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := serveHere(t, folder(t))
 	h := furnish(t, s)

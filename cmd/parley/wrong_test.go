@@ -170,6 +170,7 @@ func TestAServerThatGoesAwayIsWaitedFor(t *testing.T) {
 // hold once they are sealed: it is refused before anything is written, on a log
 // elsewhere as in a folder, and the next command is taken.
 func TestATooLargeEventIsRefused(t *testing.T) {
+	long(t)
 	t.Parallel()
 	node := startNode(t)
 	for where, args := range map[string][]string{"folder": nil, "server": {"--store", node.url()}} {
@@ -198,6 +199,7 @@ func TestATooLargeEventIsRefused(t *testing.T) {
 // server, which its owner can: what needs it says so and where, all else goes on,
 // and nothing is written behind the tombstone.
 func TestADeletedStreamIsNamed(t *testing.T) {
+	long(t)
 	t.Parallel()
 	node := startNode(t)
 	data := folder(t)
