@@ -23,6 +23,10 @@ const (
 	roomLeast   = 64 << 20
 	roomMost    = 1 << 30
 	roomUnknown = 384 << 20
+
+	// heapCalm is how large a heap becomes with what was thrown away, unless twice
+	// what is in use is more: views are rebuilt in less than a gigabyte in all.
+	heapCalm = 768 << 20
 )
 
 // paceGarbage keeps the collector's pace by what is in use.
@@ -46,6 +50,9 @@ func garbageRoom(memory memlimit.Provider) uint64 {
 
 // pace is the same in percent of what is in use, as the collector takes it.
 func pace(live, room uint64) int {
+	if live < heapCalm {
+		room = min(room, heapCalm-live)
+	}
 	return int(min(max(room*100/max(live, 1), 100), garbagePercent))
 }
 
