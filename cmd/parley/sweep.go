@@ -69,7 +69,10 @@ func (h *house) sweep(ctx context.Context, before time.Time) (mended int, err er
 
 func (h *house) claimAgain(ctx context.Context, row projections.HoldRow, before time.Time) (mended bool, err error) {
 	granted := false // as nearly all are
-	err = eventstore.Look(ctx, h.engine, &conversation.Kind, row.Conversation, func(c conversation.Conversation, _ eventstore.Revision) { granted = c.Names(row.Hold) })
+	err = eventstore.Look(ctx, h.engine, &conversation.Kind, row.Conversation, func(c conversation.Conversation, _ eventstore.Revision) {
+		// to pick what is offered to oneself is to accept it
+		granted = c.Primary.Hold == row.Hold || row.Purpose != agent.PurposePick && c.Names(row.Hold)
+	})
 	if err != nil || granted {
 		return false, err
 	}
