@@ -50,9 +50,7 @@ func garbageRoom(memory memlimit.Provider) uint64 {
 
 // pace is the same in percent of what is in use, as the collector takes it.
 func pace(live, room uint64) int {
-	if live < heapCalm {
-		room = min(room, heapCalm-live)
-	}
+	room = min(room, max(heapCalm, 2*live)-live)
 	return int(min(max(room*100/max(live, 1), 100), garbagePercent))
 }
 
