@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -207,30 +208,25 @@ func (r *Reactor) save(ctx context.Context, store string) error {
 }
 
 // judge tells what is to be done for a record; nil when nothing is left.
-func (r *Reactor) judge(record Record, seen map[uuid.UUID]int) *job {
-	j := &job{record: record, key: record.Stream}
+func (r *Reactor) judge(record *Record, seen map[uuid.UUID]int) *job {
 	ours := r.options.Work == nil
 	if ours && (record.Imported || r.engine.settled.has(record.ID)) {
 		return nil
 	}
-	f, err := r.engine.Codec.Fact(record)
+	f, err := r.engine.Codec.Fact(*record)
 	if err != nil {
-		return j // its work will fail likewise, and it is parked
+		return &job{record: *record, key: record.Stream} // its work will fail likewise, and it is parked
 	}
-	j.key = r.options.Lane(f)
-	if !ours {
-		return j
+	if ours && r.engine.shown(f, seen) {
+		return nil
 	}
-	all, err := r.engine.pursuits(f)
-	if err != nil {
-		return j
-	}
-	for _, p := range all {
-		if !p.seen(seen) {
-			return j
-		}
-	}
-	return nil
+	return &job{record: *record, key: r.options.Lane(f)}
+}
+
+// shown tells that the log shows all that follows from a fact.
+func (e *Engine) shown(f domain.Fact, seen map[uuid.UUID]int) bool {
+	all, err := e.pursuits(f)
+	return err == nil && !slices.ContainsFunc(all, func(p pursuit) bool { return !p.seen(seen) })
 }
 
 // seen tells that the log shows the intent, or what was done in its place.

@@ -23,13 +23,13 @@ type window struct {
 }
 
 type waiting struct {
-	record Record
+	record *Record
 	due    time.Time
 }
 
 // add takes in a record. A record from a clock that runs ahead waits no longer
 // than one heard now.
-func (w *window) add(r Record, delay time.Duration) {
+func (w *window) add(r *Record, delay time.Duration) {
 	due := time.Now()
 	if r.RecordedAt.Before(due) {
 		due = r.RecordedAt
@@ -137,7 +137,7 @@ func (r *Reactor) turn(ctx context.Context, lanes []*lane, news <-chan Update, f
 func (r *Reactor) hear(w *window, u Update) {
 	w.caught = u.CaughtUp
 	if u.Record != nil {
-		w.add(*u.Record, r.options.Delay)
+		w.add(u.Record, r.options.Delay)
 	} else if len(w.records) == 0 {
 		r.progress.pass(u.Position)
 	}

@@ -30,7 +30,8 @@ func (l *Log) written(ctx context.Context, req *request, records []eventstore.Re
 		return nil, l.conflict(ctx, req)
 	}
 	done := make([]eventstore.Record, len(records))
-	for i, r := range req.records {
+	for i := range req.records {
+		r := req.records[i].Apart() // what followers decoded is theirs
 		r.Data, r.BodyHash = records[i].Data, records[i].BodyHash
 		done[i] = r
 	}

@@ -50,12 +50,12 @@ func (l *Log) Follow(ctx context.Context, after eventstore.Position, f eventstor
 }
 
 // yieldAll yields one chunk, and how far the log was passed over behind it.
-func yieldAll(ctx context.Context, yield func(eventstore.Update, error) bool, records []eventstore.Record, to eventstore.Position) bool {
-	for i := range records {
+func yieldAll(ctx context.Context, yield func(eventstore.Update, error) bool, records []*eventstore.Record, to eventstore.Position) bool {
+	for _, r := range records {
 		if ctx.Err() != nil {
 			return false
 		}
-		if !yield(eventstore.Update{Position: records[i].Position, Record: &records[i]}, nil) {
+		if !yield(eventstore.Update{Position: r.Position, Record: r}, nil) {
 			return false
 		}
 	}
@@ -67,7 +67,7 @@ func yieldAll(ctx context.Context, yield func(eventstore.Update, error) bool, re
 
 // next gives the records a follower wants of the next stretch of the log, and
 // how far that stretch goes: from memory when it is recent, else from disk.
-func (l *Log) next(at, head eventstore.Position, f eventstore.Filter, keep *filter) ([]eventstore.Record, eventstore.Position, error) {
+func (l *Log) next(at, head eventstore.Position, f eventstore.Filter, keep *filter) ([]*eventstore.Record, eventstore.Position, error) {
 	select {
 	case <-l.closing:
 		return nil, at, eventstore.ErrClosed
@@ -87,7 +87,11 @@ func (l *Log) next(at, head eventstore.Position, f eventstore.Filter, keep *filt
 	if err != nil {
 		return nil, at, err
 	}
-	records, err := s.chunk(chunkRecords)
+	read, err := s.chunk(chunkRecords)
+	records := make([]*eventstore.Record, len(read))
+	for i := range read {
+		records[i] = &read[i]
+	}
 	if err != nil {
 		if n := len(records); n > 0 {
 			at = records[n-1].Position

@@ -57,6 +57,9 @@ func (w *writer) head(stream string) (eventstore.Revision, error) {
 	if n, ok := w.heads.get(stream); ok {
 		return eventstore.Revision(n), nil
 	}
+	if w.log.isNewStream(stream) {
+		return eventstore.None, nil
+	}
 	n, err := w.lastBelow(spaceStream, stream, true)
 	if err != nil {
 		return 0, err

@@ -32,7 +32,8 @@ type Options struct {
 	// CacheBytes bounds the memory for blocks read from disk; 0 is 64 MiB.
 	// Beside it the log holds up to 4 memtables of 32 MiB, the last 8,192
 	// records or 16 MiB for followers, the heads of 200,000 streams, and which
-	// commands are on record: 6 MiB for each 4 million, 100 MiB at most.
+	// commands and streams are on record: 6 MiB for each 4 million of them, 100 MiB
+	// at most for either.
 	CacheBytes int64
 
 	// unsynced leaves out the sync. Only tests set it, to show that they
@@ -62,7 +63,8 @@ type Log struct {
 	marks  marks
 	writer *writer
 
-	commands commands
+	commands, streams bloomFilter   // that are on record
+	asked             atomic.Uint64 // how often they could not answer
 
 	stopped atomic.Pointer[error] // why no more is written
 	halt    chan struct{}         // closed when stopped

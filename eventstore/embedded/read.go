@@ -98,6 +98,10 @@ func (l *Log) scan(q eventstore.Query, head eventstore.Position) (*scan, error) 
 		s.source, s.memory = (*scan).byIndex, newMemory(fewTexts)
 		s.prefixes = [][]byte{commandPrefix(nil, q.Command)}
 	case q.Stream != "":
+		if l.isNewStream(q.Stream) {
+			s.done = true
+			return s, nil
+		}
 		s.source, s.memory = (*scan).byStream, newMemory(fewTexts)
 		s.stream = q.Stream
 		s.keep.stream = ""
@@ -117,9 +121,7 @@ func (l *Log) knows(command uuid.UUID) (bool, error) {
 	if l.commands.new(command) {
 		return false, nil
 	}
-	if !l.commands.whole.Load() && l.commands.asked.Add(1) == learnAfter {
-		go l.learnCommands()
-	}
+	l.unsure()
 	l.reading.RLock()
 	defer l.reading.RUnlock()
 	if l.shut {

@@ -12,9 +12,9 @@ import (
 type tail struct {
 	mu    sync.RWMutex
 	head  eventstore.Position
-	wake  chan struct{} // closed and renewed when head moves
-	ring  []eventstore.Record
-	first eventstore.Position // the oldest record in the ring; head+1: none
+	wake  chan struct{}        // closed and renewed when head moves
+	ring  []*eventstore.Record // shared with all who follow: never changed
+	first eventstore.Position  // the oldest record in the ring; head+1: none
 	bytes int
 	limit int
 	last  recent // revisions of the streams written to lately
@@ -22,7 +22,7 @@ type tail struct {
 
 func newTail(head eventstore.Position, records, limit, streams int) *tail {
 	return &tail{
-		head: head, first: head + 1, wake: make(chan struct{}), ring: make([]eventstore.Record, records), limit: limit,
+		head: head, first: head + 1, wake: make(chan struct{}), ring: make([]*eventstore.Record, records), limit: limit,
 		last: newRecent(streams),
 	}
 }
@@ -40,7 +40,7 @@ func (t *tail) advance(committed []*request) {
 	defer t.mu.Unlock()
 	for _, req := range committed {
 		for i := range req.records {
-			t.add(req.records[i])
+			t.add(&req.records[i])
 		}
 		t.last.set(req.stream, int64(req.records[len(req.records)-1].Revision))
 	}
@@ -49,12 +49,12 @@ func (t *tail) advance(committed []*request) {
 	t.wake = make(chan struct{})
 }
 
-func (t *tail) add(r eventstore.Record) {
+func (t *tail) add(r *eventstore.Record) {
 	n := eventstore.Position(len(t.ring))
 	for t.first < r.Position && (r.Position-t.first >= n || t.bytes > t.limit) {
 		oldest := &t.ring[t.first%n]
-		t.bytes -= len(oldest.Data)
-		*oldest = eventstore.Record{}
+		t.bytes -= len((*oldest).Data)
+		*oldest = nil
 		t.first++
 	}
 	r.Share()
@@ -65,13 +65,13 @@ func (t *tail) add(r eventstore.Record) {
 
 // after gives up to n records after a position, and false when the ring does
 // not reach back that far.
-func (t *tail) after(p eventstore.Position, n int) ([]eventstore.Record, bool) {
+func (t *tail) after(p eventstore.Position, n int) ([]*eventstore.Record, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if p+1 < t.first || p > t.head {
 		return nil, false
 	}
-	records := make([]eventstore.Record, 0, min(n, int(t.head-p)))
+	records := make([]*eventstore.Record, 0, min(n, int(t.head-p)))
 	for at := p + 1; at <= t.head && len(records) < n; at++ {
 		records = append(records, t.ring[at%eventstore.Position(len(t.ring))])
 	}

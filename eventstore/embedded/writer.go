@@ -192,6 +192,9 @@ func (w *writer) add(b *pebble.Batch, req *request) error {
 		req.conflict, req.actual = true, head
 		return nil
 	}
+	if head == eventstore.None {
+		w.log.streams.add(streamID(req.stream))
+	}
 	w.command = uuid.Nil
 	now := w.now().UTC().Truncate(time.Microsecond)
 	for i := range req.records {

@@ -68,10 +68,10 @@ func TestAFullLayerIsStillSure(t *testing.T) {
 		binary.LittleEndian.PutUint64(c[8:], random.Uint64())
 		return c
 	}
-	var c commands
+	var c bloomFilter
 	c.whole.Store(true)
 	var sample []uuid.UUID
-	for n := range layerCommands {
+	for n := range layerHolds {
 		command := fresh()
 		c.add(command)
 		if n%1000 == 0 {
@@ -122,6 +122,76 @@ func BenchmarkKnows(b *testing.B) {
 	for range b.N {
 		if known, err := l.knows(uuid.New()); known || err != nil {
 			b.Fatal(known, err)
+		}
+	}
+}
+
+// TestStreamsOnRecordAreNeverNew: a stream that is on record is always found,
+// also one whose first record is lost and one that begins while the filter is
+// filled in.
+func TestStreamsOnRecordAreNeverNew(t *testing.T) {
+	dir := t.TempDir()
+	var on []string
+	var lost string
+	for turn := range 2 {
+		l, err := Open(Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := func() {
+			stream := "line-" + uuid.NewString()
+			for expected := eventstore.None; expected < 2; expected++ {
+				r := eventstore.Record{ID: uuid.New(), Name: "line.taken", Command: uuid.New(), Data: []byte("{}")}
+				if _, err := l.Append(t.Context(), stream, expected, r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			on = append(on, stream)
+		}
+		read := func(stream string) (n int, err error) {
+			for _, err := range l.Read(t.Context(), eventstore.Query{Stream: stream}) {
+				if err != nil {
+					return n, err
+				}
+				n++
+			}
+			return n, nil
+		}
+		for range 200 {
+			begin()
+		}
+		for asked := 0; !l.streams.whole.Load(); asked++ { // asked often enough, it is filled in beside us
+			if n, err := read("line-" + uuid.NewString()); n != 0 || err != nil {
+				t.Fatalf("a new stream holds %d records (%v)", n, err)
+			}
+			if asked >= learnAfter && asked%100 == 0 {
+				begin()
+			}
+		}
+		for _, stream := range on {
+			if n, err := read(stream); l.isNewStream(stream) || n != 3 || err != nil {
+				t.Fatalf("turn %d: %s is on record and holds %d of 3 records (%v)", turn, stream, n, err)
+			}
+		}
+		unsure := 0
+		for range 1000 {
+			if !l.isNewStream("line-" + uuid.NewString()) {
+				unsure++
+			}
+		}
+		if unsure > 10 {
+			t.Errorf("turn %d: %d of 1000 new streams had to be looked for", turn, unsure)
+		}
+		if turn == 0 { // the next turn learns this one from what is left of it
+			lost, on = on[0], on[1:]
+			if err := l.db.Delete(entryKey(nil, spaceStream, lost, 0), nil); err != nil {
+				t.Fatal(err)
+			}
+		} else if _, err := read(lost); err == nil {
+			t.Error("a stream whose first record is lost is read as if nothing were missing")
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
