@@ -30,22 +30,28 @@ type Codec struct {
 // sealed with the subject's key. The event itself is not changed. An erased
 // subject is refused with ErrErased.
 func (c *Codec) Encode(e any, subject string) (name string, data []byte, err error) {
+	name, _, data, err = c.encode(e, subject)
+	return name, data, err
+}
+
+// encode is Encode that gives the sealed event as well.
+func (c *Codec) encode(e any, subject string) (name string, sealed any, data []byte, err error) {
 	name, ok := c.Kinds.Name(e)
 	if !ok {
-		return "", nil, fmt.Errorf("eventstore: %T has no name on disk: add it to its kind's Names", e)
+		return "", nil, nil, fmt.Errorf("eventstore: %T has no name on disk: add it to its kind's Names", e)
 	}
-	e, err = c.plans.rewrite(e, func(p domain.Personal) (domain.Personal, error) { return c.Seal(subject, p) })
+	sealed, err = c.plans.rewrite(e, func(p domain.Personal) (domain.Personal, error) { return c.Seal(subject, p) })
 	if err != nil {
 		if _, refused := errors.AsType[*domain.Error](err); refused {
-			return "", nil, err
+			return "", nil, nil, err
 		}
-		return "", nil, fmt.Errorf("eventstore: %s cannot be sealed: %w", name, err)
+		return "", nil, nil, fmt.Errorf("eventstore: %s cannot be sealed: %w", name, err)
 	}
-	data, err = json.Marshal(e)
+	data, err = json.Marshal(sealed)
 	if err != nil {
-		return "", nil, fmt.Errorf("eventstore: %s cannot be encoded: %w", name, err)
+		return "", nil, nil, fmt.Errorf("eventstore: %s cannot be encoded: %w", name, err)
 	}
-	return name, data, nil
+	return name, sealed, data, nil
 }
 
 // once is an event that is decoded when it is asked for first.
@@ -53,6 +59,13 @@ type once struct {
 	sync.Once
 	event any
 	err   error
+}
+
+// knownEvent is an event that need not be decoded: it is at hand as it is read.
+func knownEvent(event any) *once {
+	o := &once{event: event}
+	o.Do(func() {})
+	return o
 }
 
 // Decode gives the record's event as a value of today's type; a former shape

@@ -76,8 +76,13 @@ type Record struct {
 }
 
 // Share lets all copies made of the record from now on be decoded once for all
-// of them. A store that hands the same record to many followers calls it.
-func (r *Record) Share() { r.once = &once{} }
+// of them, or not at all when its event is at hand. A store that hands the same
+// record to many followers calls it.
+func (r *Record) Share() {
+	if r.once == nil {
+		r.once = &once{}
+	}
+}
 
 // Apart is the record as it is without others: what was written, and no more.
 func (r Record) Apart() Record {

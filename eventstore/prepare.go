@@ -18,7 +18,9 @@ type decision struct {
 // prepare encodes the decided events, each with the subject it has by the
 // state before it. The state is moved on only where a later event's subject
 // needs it; then mutated is set, and the state is of no use should the
-// append fail.
+// append fail. What the state takes in, and what those who follow are given, is
+// the event as it will be read from its record: one that shares no memory is as
+// good itself, sealed for those who follow; a state holds no personal text.
 func prepare[S, E any](e *Engine, k *domain.Kind[S, E], id string, h *held[S], events []E, m Meta) (decision, error) {
 	var d decision
 	stream, size := k.Stream(id), 0
@@ -53,15 +55,19 @@ func prepare[S, E any](e *Engine, k *domain.Kind[S, E], id string, h *held[S], e
 		if k.Subject != nil {
 			subject = k.Subject(id, h.value, event)
 		}
-		name, data, err := e.Codec.Encode(event, subject)
+		name, sealed, data, err := e.Codec.encode(event, subject)
 		if err != nil {
 			return d, err
 		}
 		r := m.record(stream, name, data, subject)
 		r.ID = eventID(m.Command, stream, i)
-		read, err := e.read(event, r)
-		if err != nil {
-			return d, err
+		read := any(event)
+		if e.Codec.shares(event) {
+			if read, err = e.Codec.Decode(r); err != nil {
+				return d, err
+			}
+		} else {
+			r.once = knownEvent(sealed)
 		}
 		d.records, d.events, d.read = append(d.records, r), append(d.events, event), append(d.read, read)
 		size += len(name) + len(data)
@@ -87,15 +93,6 @@ func prepare[S, E any](e *Engine, k *domain.Kind[S, E], id string, h *held[S], e
 func (m Meta) record(stream, name string, data []byte, subject string) Record {
 	return Record{Stream: stream, Name: name, HappenedAt: m.At, Actor: m.Actor, Command: m.Command, BodyHash: m.BodyHash,
 		Correlation: m.Correlation, Causation: m.Causation, Subject: subject, Imported: m.Imported, Data: data}
-}
-
-// read gives the event as it will be read from the record, sealed. An event
-// that shares no memory is as good itself: a state holds no personal text.
-func (e *Engine) read(event any, r Record) (any, error) {
-	if !e.Codec.shares(event) {
-		return event, nil
-	}
-	return e.Codec.Decode(r)
 }
 
 // applied moves the state on to what was written, and tells whether it could.

@@ -81,9 +81,11 @@ func (r *Runner) kinds() (out []string) {
 func (r *Runner) advance(ctx context.Context, items []item, read eventstore.Position, caughtUp bool) (time.Duration, error) {
 	r.step.Lock()
 	defer r.step.Unlock()
+	now := time.Now()
 	if len(items) > 0 {
-		r.busy.Store(time.Now().UnixNano())
+		r.busy.Store(now.UnixNano())
 	}
+	r.pace.add(len(items), now)
 	next := flushIgnored
 	all := chunks(items, foldAtOnce)
 	for i, chunk := range all {
@@ -119,7 +121,7 @@ func (r *Runner) advanceOne(ctx context.Context, s *slot, g *generation, chunk [
 	due := g.due(caughtUp)
 	if due <= 0 || g.changed() && s.waited(g.pos) {
 		began, most := time.Now(), flushMost
-		if float64(g.since) < flushCalm*began.Sub(g.flushed).Seconds() {
+		if r.pace.perSecond < flushCalm {
 			most = flushSoon
 		}
 		if err := g.flush(); err != nil {
@@ -148,6 +150,23 @@ func (g *generation) due(caughtUp bool) time.Duration {
 		return max(flushAfter-time.Since(g.dirtyAt), g.rest-time.Since(g.flushed))
 	default:
 		return flushBehind - time.Since(g.dirtyAt)
+	}
+}
+
+// paceOver is how long events are counted before their pace is told anew.
+const paceOver = 250 * time.Millisecond
+
+// pace is how fast the log goes on.
+type pace struct {
+	perSecond float64
+	events    int // since then
+	since     time.Time
+}
+
+func (p *pace) add(events int, now time.Time) {
+	p.events += events
+	if d := now.Sub(p.since); d >= paceOver {
+		p.perSecond, p.events, p.since = float64(p.events)/d.Seconds(), 0, now
 	}
 }
 

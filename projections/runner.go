@@ -31,9 +31,10 @@ const (
 	// write takes the longer the more there is to write, a log that goes on fast is
 	// written seldom, more at once.
 	flushShare = 25
-	// Below flushCalm events a second a projection rests for flushSoon at most: the
-	// processor has time, and whoever looks sees what has just happened.
-	flushCalm = 3_000
+	// Below flushCalm events a second, of all together, projections rest for
+	// flushSoon at most: the processor has time, and whoever looks sees what has just
+	// happened. Two thousand commands of all sorts are some 3,000 events.
+	flushCalm = 3_300
 	flushSoon = 12 * time.Millisecond
 	flushMost = 400 * time.Millisecond
 	// flushLazy is how late a lazy projection is written.
@@ -59,6 +60,7 @@ type Runner struct {
 
 	step sync.Mutex          // held by whoever advances what is served
 	read eventstore.Position // how far the live follower has read; under step
+	pace pace                // of the log; under step
 	busy atomic.Int64        // when the live follower folded last, in Unix nanoseconds
 
 	urgent chan struct{} // a query waits
