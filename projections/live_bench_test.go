@@ -14,10 +14,16 @@ import (
 )
 
 // BenchmarkTalk measures what one message costs all read models, folded and
-// written, while 10,000 conversations are engaged and 4,000 messages are
+// written, while 10,000 conversations are engaged and so many messages are
 // written together.
 func BenchmarkTalk(b *testing.B) {
-	const conversations, together = 10_000, 4_000
+	for _, together := range []int{100, 1000, 4000} {
+		b.Run(fmt.Sprint(together, "together"), func(b *testing.B) { benchTalk(b, together) })
+	}
+}
+
+func benchTalk(b *testing.B, together int) {
+	const conversations = 10_000
 	h := newHouse(b, b.TempDir())
 	defer h.close()
 	var gens []*generation
