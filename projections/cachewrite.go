@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"hash/maphash"
 	"math"
+	"runtime"
 	"slices"
 	"unsafe"
 )
@@ -21,7 +22,10 @@ func (c *cache[R]) write(w *writer) (int, error) {
 	var args []any
 	rows := 0
 	for i, e := range c.dirty {
-		if w.pace != nil && i%256 == 255 {
+		switch {
+		case w.pace == nil && i%8 == 7:
+			runtime.Gosched() // those who answer requests go first
+		case w.pace != nil && i%256 == 255:
 			w.pace()
 		}
 		if !e.here {

@@ -10,15 +10,16 @@ import (
 
 // openLoops ask at a fixed rate, whether or not what was asked before has been
 // answered, and tell how long answers take: of messages alone, and of each sort
-// of command in the mix.
+// of command in the mix; and of the no-op, which tells how much of that is the
+// machine's and the client's.
 func (m *measuring) openLoops(ctx context.Context, t *benchTown, server *child, c *commandsOptions) error {
 	for range m.repeats {
 		for _, loop := range []struct {
-			name string
-			step func(*walker) error
-		}{{"messages alone", func(w *walker) error { return w.plain() }}, {"the mix", (*walker).step}} {
+			name, address string
+			step          func(*walker) error
+		}{{"the no-op", server.noop, (*walker).noop}, {"messages alone", server.address, (*walker).plain}, {"the mix", server.address, (*walker).step}} {
 			m.say("open loop of %s at %g/s", loop.name, c.rate)
-			lasts, perSecond, err := m.openLoop(ctx, t, server.address, c.rate, loop.step)
+			lasts, perSecond, err := m.openLoop(ctx, t, loop.address, c.rate, loop.step)
 			if err != nil {
 				return err
 			}
