@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"hash/maphash"
 	"math"
-	"runtime"
 	"slices"
 	"unsafe"
 )
@@ -22,10 +21,7 @@ func (c *cache[R]) write(w *writer) (int, error) {
 	var args []any
 	rows := 0
 	for i, e := range c.dirty {
-		switch {
-		case w.pace == nil && i%8 == 7:
-			runtime.Gosched() // those who answer requests go first
-		case w.pace != nil && i%256 == 255:
+		if w.pace != nil && i%256 == 255 {
 			w.pace()
 		}
 		if !e.here {
