@@ -120,15 +120,16 @@ func (r *Runner) advanceOne(ctx context.Context, s *slot, g *generation, chunk [
 	g.pass(last)
 	due := g.due(caughtUp)
 	if due <= 0 || g.changed() && s.waited(g.pos) {
-		began, most := time.Now(), flushMost
-		if r.pace.perSecond < flushCalm {
-			most = flushSoon
-		}
+		began := time.Now()
 		if err := g.flush(); err != nil {
 			return 0, err
 		}
 		g.flushed = time.Now()
-		g.rest = min(flushShare*g.flushed.Sub(began), most)
+		g.took = g.flushed.Sub(began)
+		g.rest = min(flushShare*g.took, flushMost)
+		if r.pace.perSecond < flushCalm {
+			g.rest = min(g.rest, flushTogether*r.writing(g.flushed))
+		}
 		due = flushIgnored
 	}
 	r.publish(s)
@@ -149,8 +150,19 @@ func (g *generation) due(caughtUp bool) time.Duration {
 	case caughtUp:
 		return max(flushAfter-time.Since(g.dirtyAt), g.rest-time.Since(g.flushed))
 	default:
-		return flushBehind - time.Since(g.dirtyAt)
+		return max(flushBehind-time.Since(g.dirtyAt), g.rest-time.Since(g.flushed))
 	}
+}
+
+// writing is how long the last writes of all projections took together that were
+// written not long ago.
+func (r *Runner) writing(now time.Time) (all time.Duration) {
+	for _, s := range r.slots {
+		if g := s.advancing(); g != nil && now.Sub(g.flushed) < 2*flushMost {
+			all += g.took
+		}
+	}
+	return all
 }
 
 // paceOver is how long events are counted before their pace is told anew.

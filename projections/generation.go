@@ -24,6 +24,7 @@ type generation struct {
 	since       int                 // events folded since
 	dirtyAt     time.Time           // when the first of them was
 	flushed     time.Time           // when it was written last
+	took        time.Duration       // so long did that take
 	rest        time.Duration       // so long it is not written again without need
 	parked      map[string]bool     // streams
 	newlyParked []parked

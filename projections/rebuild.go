@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"parley/domain"
@@ -67,15 +66,6 @@ func (r *Runner) rebuild(ctx context.Context, names []string, progress func(Prog
 		}
 	}
 	return r.adopt(ctx, slots, gens)
-}
-
-// Building tells whether any projection is being built, or brought up to date.
-func (r *Runner) Building() bool {
-	return slices.ContainsFunc(r.slots, func(s *slot) bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.building != nil
-	})
 }
 
 // claim marks projections as being built or caught up, so that nobody does

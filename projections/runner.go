@@ -31,12 +31,13 @@ const (
 	// write takes the longer the more there is to write, a log that goes on fast is
 	// written seldom, more at once.
 	flushShare = 25
-	// Below flushCalm events a second, of all together, projections rest for
-	// flushSoon at most: the processor has time, and whoever looks sees what has just
-	// happened. Two thousand commands of all sorts are some 3,000 events.
-	flushCalm = 3_300
-	flushSoon = 12 * time.Millisecond
-	flushMost = 400 * time.Millisecond
+	flushMost  = 400 * time.Millisecond
+	// Below flushCalm events a second, of all together, a projection rests no longer
+	// than flushTogether times what all of them took: when little is written, whoever
+	// looks sees what has just happened. Two thousand commands of all sorts are some
+	// 3,000 events.
+	flushCalm     = 3_300
+	flushTogether = 3
 	// flushLazy is how late a lazy projection is written.
 	flushLazy = 500 * time.Millisecond
 )

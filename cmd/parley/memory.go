@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -25,36 +24,20 @@ const (
 	roomMost    = 1 << 30
 	roomUnknown = 384 << 20
 
-	// heapBuilding is how large a heap becomes with what was thrown away while views
-	// are built, unless twice what is in use is more: that takes less than a
-	// gigabyte in all.
-	heapBuilding = 768 << 20
+	// heapCalm is how large a heap becomes with what was thrown away, unless twice
+	// what is in use is more: views are rebuilt in less than a gigabyte in all.
+	heapCalm = 768 << 20
 )
 
-// paceGarbage keeps the collector's pace by what is in use until ctx is done;
-// building tells whether views are being built.
-func paceGarbage(ctx context.Context, building func() bool) {
+// paceGarbage keeps the collector's pace by what is in use.
+func paceGarbage() {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	most := garbageRoom(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem))
-	set := func() bool {
-		if ctx.Err() != nil {
-			return false
-		}
-		live, room := liveHeap(), most
-		if building() {
-			room = roomBuilding(live, most)
-		}
-		debug.SetGCPercent(pace(live, room))
-		return true
-	}
-	set()
-	afterCollection(set)
+	room := garbageRoom(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem))
+	debug.SetGCPercent(pace(0, room))
+	afterCollection(func() { debug.SetGCPercent(pace(liveHeap(), room)) })
 }
-
-// roomBuilding is the room while views are built.
-func roomBuilding(live, room uint64) uint64 { return min(room, max(heapBuilding, 2*live)-live) }
 
 // garbageRoom is how many bytes may be thrown away before a collection.
 func garbageRoom(memory memlimit.Provider) uint64 {
@@ -67,6 +50,7 @@ func garbageRoom(memory memlimit.Provider) uint64 {
 
 // pace is the same in percent of what is in use, as the collector takes it.
 func pace(live, room uint64) int {
+	room = min(room, max(heapCalm, 2*live)-live)
 	return int(min(max(room*100/max(live, 1), 100), garbagePercent))
 }
 
@@ -80,13 +64,12 @@ func liveHeap() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// afterCollection calls f after each collection until it answers false:
-// something that nobody holds is found by each.
-func afterCollection(f func() bool) {
+// afterCollection calls f after each collection, for as long as the process
+// lives: something that nobody holds is found by each.
+func afterCollection(f func()) {
 	lost := &struct{ pad [16]byte }{}
 	runtime.AddCleanup(lost, func(struct{}) {
-		if f() {
-			afterCollection(f)
-		}
+		f()
+		afterCollection(f)
 	}, struct{}{})
 }

@@ -52,12 +52,12 @@ func serve(ctx context.Context, cfg *config, out, errs io.Writer, ready func(ctx
 		level = slog.LevelInfo
 	}
 	logger := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level}))
+	paceGarbage()
 	h, err := openHouse(ctx, cfg, logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	paceGarbage(ctx, h.runner.Building)
 	tcp, err := net.Listen("tcp", cfg.listen)
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", cfg.listen, err)
