@@ -126,8 +126,10 @@ func (r *Runner) advanceOne(ctx context.Context, s *slot, g *generation, chunk [
 		}
 		g.flushed = time.Now()
 		g.took = g.flushed.Sub(began)
-		g.rest = min(flushShare*g.took, flushMost)
-		if r.pace.perSecond < flushCalm {
+		switch g.rest = min(flushShare*g.took, flushMost); {
+		case r.pace.perSecond < flushCalm:
+			g.rest = min(g.rest, flushSoon)
+		case r.pace.perSecond < flushBusy:
 			g.rest = min(g.rest, flushTogether*r.writing(g.flushed))
 		}
 		due = flushIgnored

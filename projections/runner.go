@@ -32,11 +32,13 @@ const (
 	// written seldom, more at once.
 	flushShare = 25
 	flushMost  = 400 * time.Millisecond
-	// Below flushCalm events a second, of all together, a projection rests no longer
-	// than flushTogether times what all of them took: when little is written, whoever
-	// looks sees what has just happened. Two thousand commands of all sorts are some
-	// 3,000 events.
-	flushCalm     = 3_300
+	// Below flushCalm events a second, of all together, a projection rests for
+	// flushSoon at most: the processor has time, and whoever looks sees what has just
+	// happened. Below flushBusy, which two thousand commands of all sorts stay under,
+	// it rests no longer than flushTogether times what the last writes of all took.
+	flushCalm     = 2_500
+	flushSoon     = 12 * time.Millisecond
+	flushBusy     = 3_300
 	flushTogether = 3
 	// flushLazy is how late a lazy projection is written.
 	flushLazy = 500 * time.Millisecond
