@@ -73,7 +73,7 @@ func appended(first eventstore.Record) int { return 1 + int(first.ID[15]%5) }
 func crashLog(seed uint64, percent int, unsynced bool) error {
 	random := rand.New(rand.NewPCG(seed, 2))
 	disk := vfs.NewCrashableMem()
-	l, err := Open(Options{Dir: "data/log", FS: disk, unsynced: unsynced})
+	l, err := Open(Options{Dir: "data/log", FS: disk, unsynced: unsynced, learnAfter: seed % 2})
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func crashMarker(l *Log, w *witness) {
 
 // compare opens what the crash left and looks for what was acknowledged.
 func (w *witness) compare(crashed *vfs.MemFS) error {
-	l, err := Open(Options{Dir: "data/log", FS: crashed})
+	l, err := Open(Options{Dir: "data/log", FS: crashed, learnAfter: 1})
 	if err != nil {
 		return fmt.Errorf("opening after the crash: %w", err)
 	}

@@ -41,7 +41,7 @@ func (l *Log) isNewStream(stream string) bool {
 
 // unsure notes that a filter could not answer: often enough, and they are filled in.
 func (l *Log) unsure() {
-	if !(l.commands.whole.Load() && l.streams.whole.Load()) && l.asked.Add(1) == learnAfter {
+	if !(l.commands.whole.Load() && l.streams.whole.Load()) && l.asked.Add(1) == l.learnAfter {
 		go l.learn()
 	}
 }

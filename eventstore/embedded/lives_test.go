@@ -147,7 +147,7 @@ func oneOrder(seed uint64, unsynced bool) error {
 	disk := vfs.NewCrashableMem()
 	h := &history{began: time.Now()}
 	for life := range 4 {
-		l, err := Open(Options{Dir: "log", FS: disk, unsynced: unsynced})
+		l, err := Open(Options{Dir: "log", FS: disk, unsynced: unsynced, learnAfter: seed % 2})
 		if err != nil {
 			return fmt.Errorf("life %d: %w", life, err)
 		}
@@ -205,7 +205,7 @@ func TestTheLogIsAsAPlainListOverCrashes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		disk, dir := vfs.NewCrashableMem(), "log"
 		open := func() *Log {
-			l, err := Open(Options{Dir: dir, FS: disk})
+			l, err := Open(Options{Dir: dir, FS: disk, learnAfter: 1})
 			if err != nil {
 				t.Fatal(err)
 			}

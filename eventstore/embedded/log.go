@@ -39,8 +39,10 @@ type Options struct {
 	// unsynced leaves out the sync. Only tests set it, to show that they
 	// would notice.
 	unsynced bool
-	// How much is kept in memory; only tests set it, to less.
+	// How much is kept in memory, and how often Pebble is asked before more is;
+	// only tests set it, to less.
 	tailRecords, headsKept int
+	learnAfter             uint64
 }
 
 const (
@@ -65,6 +67,7 @@ type Log struct {
 
 	commands, streams bloomFilter   // that are on record
 	asked             atomic.Uint64 // how often they could not answer
+	learnAfter        uint64
 
 	stopped atomic.Pointer[error] // why no more is written
 	halt    chan struct{}         // closed when stopped
@@ -89,12 +92,15 @@ func (o *Options) complete() {
 	if o.tailRecords == 0 {
 		o.tailRecords, o.headsKept = tailRecords, headsKept
 	}
+	if o.learnAfter == 0 {
+		o.learnAfter = learnAfter
+	}
 }
 
 // Open opens the log in a folder, or makes it.
 func Open(o Options) (*Log, error) {
 	o.complete()
-	l := &Log{dir: o.Dir, fs: o.FS, closing: make(chan struct{}), halt: make(chan struct{})}
+	l := &Log{dir: o.Dir, fs: o.FS, closing: make(chan struct{}), halt: make(chan struct{}), learnAfter: o.learnAfter}
 	store, found, err := readFormat(o.FS, o.Dir)
 	if err != nil {
 		return nil, err

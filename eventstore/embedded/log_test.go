@@ -52,7 +52,7 @@ func TestStoreInMemory(t *testing.T) {
 // TestStoreWithLittleMemory sees that what was forgotten is looked up.
 func TestStoreWithLittleMemory(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store {
-		return store(t, Options{Dir: "log", FS: vfs.NewMem(), tailRecords: 3, headsKept: 2})
+		return store(t, Options{Dir: "log", FS: vfs.NewMem(), tailRecords: 3, headsKept: 2, learnAfter: 1})
 	})
 }
 
