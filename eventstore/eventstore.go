@@ -161,8 +161,8 @@ type Log interface {
 	// once, and waits for more without polling until ctx is done, when it
 	// ends without an error. An Update without a record says how far the log was
 	// passed over while nothing matched: it comes at least whenever the
-	// follower has caught up. A record's Data and BodyHash may be shared with
-	// other followers: they are not to be changed.
+	// follower has caught up. A record may be shared with other followers: it is
+	// not to be changed, nor its Data and BodyHash.
 	Follow(ctx context.Context, after Position, f Filter) iter.Seq2[Update, error]
 	// Mark reads the named mark, and when move is not nil and answers true
 	// writes the value it returns, durably, unless another writer was first,
