@@ -120,7 +120,8 @@ func fact(r Record, event any) domain.Fact {
 		At: r.HappenedAt, Actor: r.Actor, Imported: r.Imported}
 }
 
-// shares tells that copies of this event share memory with it.
+// shares tells that copies of this event share memory with it, or that it is not
+// read as it is written.
 func (c *Codec) shares(e any) bool {
 	return c.plans.of(reflect.TypeOf(e)).shared && holds(reflect.ValueOf(e))
 }

@@ -6,3 +6,6 @@ func (c *Codec) EncodeSealed(e any, subject string) (sealed any, data []byte, ha
 	_, sealed, data, err = c.encode(e, subject)
 	return sealed, data, !c.shares(e), err
 }
+
+// MemKeys are keys in memory.
+func MemKeys() Keys { return &memKeys{} }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"time"
 
 	"parley/domain"
 )
@@ -93,9 +94,13 @@ func leadsTo(t reflect.Type, sort func(reflect.Type) bool, seen map[reflect.Type
 	return false
 }
 
-// shared tells that values of the type share memory when they are assigned.
+// shared tells that values of the type may share memory when they are assigned,
+// or may not be read as they are written.
 func shared(t reflect.Type) bool {
 	return leadsTo(t, func(t reflect.Type) bool {
+		if t == timeType {
+			return true
+		}
 		switch t.Kind() {
 		case reflect.Slice, reflect.Map, reflect.Pointer, reflect.Interface:
 			return true
@@ -112,7 +117,7 @@ func holds(v reflect.Value) bool {
 		return !v.IsNil()
 	case reflect.Struct:
 		if v.Type() == timeType {
-			return false // its place is never changed
+			return v.CanInterface() && !plainTime(v.Interface().(time.Time)) // its place is never changed
 		}
 		for i := range v.NumField() {
 			if holds(v.Field(i)) {
@@ -128,6 +133,10 @@ func holds(v reflect.Value) bool {
 	}
 	return false
 }
+
+// plainTime tells that a time is read as it is: in UTC, without the reading of a
+// clock that runs apart from the calendar.
+func plainTime(t time.Time) bool { return t.Location() == time.UTC && t == t.Round(0) }
 
 // rewrite gives a copy of event in which every personal text is what change
 // makes of it. What leads to a personal text is copied, so the event itself

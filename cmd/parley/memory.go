@@ -25,7 +25,7 @@ const (
 	roomUnknown = 384 << 20
 
 	// heapCalm is how large a heap becomes with what was thrown away, unless twice
-	// what is in use is more: views are rebuilt in less than a gigabyte in all.
+	// what is in use is more: a larger one was no faster.
 	heapCalm = 768 << 20
 )
 
