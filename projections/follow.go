@@ -121,7 +121,7 @@ func (r *Runner) advanceOne(ctx context.Context, s *slot, g *generation, chunk [
 	due := g.due(caughtUp)
 	if due <= 0 || g.changed() && s.waited(g.pos) {
 		began := time.Now()
-		if err := g.flush(); err != nil {
+		if err := g.save(); err != nil {
 			return 0, err
 		}
 		g.flushed = time.Now()
@@ -132,7 +132,8 @@ func (r *Runner) advanceOne(ctx context.Context, s *slot, g *generation, chunk [
 		case r.pace.perSecond < flushBusy:
 			g.rest = min(g.rest, flushTogether*r.writing(g.flushed))
 		}
-		due = flushIgnored
+		r.publish(s) // before what takes long, and nobody waits for
+		return flushIgnored, g.db.writer.takeOver()
 	}
 	r.publish(s)
 	return due, nil

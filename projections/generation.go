@@ -136,9 +136,17 @@ func (g *generation) reached() reached {
 	return g.progress
 }
 
-// flush writes every changed row once, together with the checkpoint, in one
-// transaction.
+// flush saves, and takes the journal over when it is long.
 func (g *generation) flush() error {
+	if err := g.save(); err != nil {
+		return err
+	}
+	return g.db.writer.takeOver()
+}
+
+// save writes every changed row once, together with the checkpoint, in one
+// transaction.
+func (g *generation) save() error {
 	if g.pos == g.saved {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"modernc.org/sqlite"
 )
@@ -14,6 +15,9 @@ import (
 // kept prepared. It speaks to the driver itself: a pool for one connection
 // costs as much as writing a small row. One goroutine at a time uses it.
 type writer struct {
+	path     string
+	file     *os.File // the database's, closed after the connection: to close it takes its locks from SQLite
+	held     int64    // pages of the journal that a reader kept from being taken over
 	conn     driver.Conn
 	prepared map[string]*prepared
 	args     []driver.NamedValue
@@ -38,7 +42,7 @@ func newWriter(path string, u use) (*writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("projections: %s: %w", path, err)
 	}
-	return &writer{conn: conn, prepared: map[string]*prepared{}, building: u == toBuild, bare: map[*shape]bool{}}, nil
+	return &writer{path: path, conn: conn, prepared: map[string]*prepared{}, building: u == toBuild, bare: map[*shape]bool{}}, nil
 }
 
 // statement prepares once. The texts are the program's own, so there are few.
@@ -196,6 +200,9 @@ func (w *writer) close() error {
 		errs = append(errs, s.Close())
 	}
 	errs = append(errs, w.conn.Close())
-	w.prepared, w.conn = nil, nil
+	if w.file != nil {
+		errs = append(errs, w.file.Close())
+	}
+	w.prepared, w.conn, w.file = nil, nil, nil
 	return errors.Join(errs...)
 }

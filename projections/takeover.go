@@ -1,0 +1,81 @@
+package projections
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// takeOverAfter is how many pages of 4 KiB lie in the journal before they are
+// taken over into the database.
+const takeOverAfter = 500
+
+// takeOver moves what lies in the journal into the database, once that is enough.
+// SQLite would do it in one go, and sync both files as it does: the log, which waits
+// for the same disk, would stand still for milliseconds. Both are brought to the
+// disk bit by bit instead, in the order that SQLite keeps: the journal before
+// anything is moved, the database before the journal is written again.
+func (w *writer) takeOver() error {
+	if w.building {
+		return nil // there is no journal
+	}
+	waiting, err := w.journal("NOOP")
+	if err != nil || waiting < takeOverAfter+w.held {
+		w.held = min(w.held, waiting)
+		return err
+	}
+	if err := settle(w.path + "-wal"); err != nil {
+		return err
+	}
+	if err := w.once("PRAGMA synchronous = OFF"); err != nil {
+		return err
+	}
+	w.held, err = w.journal("PASSIVE")
+	if err = errors.Join(err, w.once("PRAGMA synchronous = NORMAL")); err != nil {
+		return err
+	}
+	if w.file == nil {
+		if w.file, err = os.OpenFile(w.path, os.O_RDWR, 0); err != nil {
+			return fmt.Errorf("projections: %w", err)
+		}
+	}
+	return bringToDisk(w.file)
+}
+
+// journal runs a checkpoint of SQLite's and tells how many pages are left to be
+// taken over.
+func (w *writer) journal(mode string) (left int64, err error) {
+	err = w.load("PRAGMA wal_checkpoint("+mode+")", nil, func(v []any) error {
+		lie, ok1 := v[1].(int64)
+		moved, ok2 := v[2].(int64)
+		if !ok1 || !ok2 {
+			return errDriver
+		}
+		left = lie - moved
+		return nil
+	})
+	return left, err
+}
+
+// once runs a statement that does its work while it is prepared.
+func (w *writer) once(text string) error {
+	c, ok := w.conn.(driver.ExecerContext)
+	if !ok {
+		return errDriver
+	}
+	if _, err := c.ExecContext(context.Background(), text, nil); err != nil {
+		return fmt.Errorf("projections: %w in %s", err, text)
+	}
+	return nil
+}
+
+// settle brings a file that nobody locks to the disk.
+func settle(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("projections: %w", err)
+	}
+	return errors.Join(bringToDisk(f), f.Close())
+}
