@@ -40,8 +40,9 @@ func damageSeed(t *testing.T) (random *rand.Rand, bytes int) {
 }
 
 // damageable makes a log of which something lies in every sort of file: tables,
-// a manifest of several edits, a write-ahead log. It is told as it reads.
-func damageable(t *testing.T, dir string, killed bool) (whole string) {
+// a manifest of several edits, a write-ahead log; or, of one that is young, in its
+// first write-ahead log alone. It is told as it reads.
+func damageable(t *testing.T, dir string, killed, young bool) (whole string) {
 	t.Helper()
 	at := filepath.Join(t.TempDir(), "log")
 	l, err := Open(Options{Dir: at})
@@ -52,12 +53,12 @@ func damageable(t *testing.T, dir string, killed bool) (whole string) {
 		if _, err := l.Append(t.Context(), fmt.Sprintf("line-%d", n%20), eventstore.Revision(n/20*2-1), sample(), sample()); err != nil {
 			t.Fatal(err)
 		}
-		if n == 20 || n == 30 {
+		if !young && (n == 20 || n == 30) {
 			if err := l.db.Flush(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if n == 30 { // else the second flush sets off a compaction, and files come and go while they are copied
+		if !young && n == 30 { // else the second flush sets off a compaction, and files come and go while they are copied
 			if err := l.db.Compact(t.Context(), []byte{0}, []byte{0xff}, false); err != nil {
 				t.Fatal(err)
 			}
@@ -126,11 +127,15 @@ func harms(good []byte, random *rand.Rand, most int) (list []harm) {
 		return list
 	}
 	most = min(most, n)
+	full := len(bytes.TrimRight(good, "\x00")) // of what is filled ahead a few are enough
 	offsets := make([]int, 0, most)
 	for i := range most {
-		if n == most {
+		switch {
+		case n == most:
 			offsets = append(offsets, i)
-		} else {
+		case i%8 != 0:
+			offsets = append(offsets, random.IntN(max(full, 1)))
+		default:
 			offsets = append(offsets, random.IntN(n))
 		}
 	}
@@ -173,7 +178,7 @@ func asUnwritten(name string, good []byte, h harm) bool {
 }
 
 // TestDamageToAnyFileIsNamed plants damage all over a log that was closed, and
-// all over what a kill left of one: each is named, or what is read is all that
+// all over what a kill left of one, old or young: each is named, or what is read is all that
 // was there. Never is anything repaired in silence. Only of what was killed can
 // the write-ahead log and the manifest be cut off, or zeroed, as if the disk had
 // never had it: such an end is passed over, and what is before it is as it was.
@@ -181,11 +186,12 @@ func TestDamageToAnyFileIsNamed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: it damages file after file; leave out -short to run it")
 	}
-	for _, killed := range []bool{false, true} {
-		t.Run(map[bool]string{false: "closed", true: "killed"}[killed], func(t *testing.T) {
+	for _, left := range []string{"closed", "killed", "killed young"} {
+		t.Run(left, func(t *testing.T) {
+			killed := left != "closed"
 			random, most := damageSeed(t)
 			dir := filepath.Join(t.TempDir(), "log")
-			whole := damageable(t, dir, killed)
+			whole := damageable(t, dir, killed, left == "killed young")
 			files := contents(t, dir)
 			named, harmless, shorter := 0, 0, 0
 			try := func(name string, h harm, open func(Options) (*Log, error), dir string) {

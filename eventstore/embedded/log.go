@@ -187,13 +187,18 @@ func (l *Log) unseal(found bool, store string) error {
 	return nil
 }
 
-// create names the store. The format file comes last.
+// create names the store. The format file comes last. Pebble makes its first
+// write-ahead log before it knows its own format: that one does not say how far
+// the disk had it, so that damage could look like the end. Here it is done with.
 func (l *Log) create() (string, error) {
 	store, err := newName()
 	if err != nil {
 		return "", err
 	}
 	if err := l.db.Set(keyStore, []byte(store), pebble.Sync); err != nil {
+		return "", err
+	}
+	if err := l.db.Flush(); err != nil {
 		return "", err
 	}
 	return store, writeFormat(l.fs, l.dir, store)

@@ -35,6 +35,7 @@ func torn(f vfs.FS, dir string) error {
 		if err != nil {
 			return err
 		}
+		format.meet(text)
 		if at, what := format.damage(text); what != "" {
 			return damaged(what, "byte %d of the file %s", at, path)
 		}
@@ -44,7 +45,8 @@ func torn(f vfs.FS, dir string) error {
 
 // chunks says how a file is made of chunks: its header is a checksum of 4
 // bytes, the payload's length of 2, a type of 1; in a write-ahead log also the
-// log's number of 4, and 8 that say how far the disk had it.
+// log's number of 4, and 8 that say how far the disk had it, if it is not the
+// first of a log made by an earlier version.
 type chunks struct {
 	header int
 	first  byte   // the type of a whole chunk; a record's first, middle and last follow
@@ -64,6 +66,13 @@ func formatOf(name string) *chunks {
 		return &chunks{header: 7, first: 1}
 	}
 	return nil
+}
+
+// meet looks whether a write-ahead log says how far the disk had it.
+func (c *chunks) meet(b []byte) {
+	if c.number != 0 && len(b) > chunkSummed && b[chunkSummed] >= 5 && b[chunkSummed] < 9 {
+		c.header, c.first = 11, 5
+	}
 }
 
 const (
@@ -131,7 +140,7 @@ func (c chunks) later(b []byte, bad int) int {
 		if c.number == 0 && b[at+6] < c.first+2 { // a manifest is synced edit by edit
 			return at
 		}
-		if c.number != 0 && binary.LittleEndian.Uint64(b[at+11:]) > uint64(bad) {
+		if c.header == 19 && binary.LittleEndian.Uint64(b[at+11:]) > uint64(bad) {
 			return at
 		}
 	}
@@ -141,16 +150,10 @@ func (c chunks) later(b []byte, bad int) int {
 // oneByte tells that the chunk at a place of its file would be good if a single
 // byte were another, and that this is not because a sector was not written.
 func (c chunks) oneByte(b []byte, at int) bool {
-	if len(b) < c.header {
+	if len(b) < c.header || zero(b[:c.header]) {
 		return false
 	}
-	if bytes.Contains(b[c.header:], make([]byte, tornRun)) {
-		return false // it was not written to its end
-	}
 	want, length := binary.LittleEndian.Uint32(b), int(binary.LittleEndian.Uint16(b[4:]))
-	if c.header+length <= len(b) && blank(b[:c.header+length], at) {
-		return false // by chance another byte may make it good all the same
-	}
 	for i := range 2 { // of the length
 		for v := range 256 {
 			other := length&^(0xff<<(8*i)) | v<<(8*i)
@@ -166,6 +169,9 @@ func (c chunks) oneByte(b []byte, at int) bool {
 		return false
 	}
 	text := b[chunkSummed : c.header+length]
+	if blank(b[:c.header+length], at) || bytes.Contains(text, make([]byte, tornRun)) {
+		return false // it was not written to its end: by chance another byte may make it good all the same
+	}
 	have := checksum(text)
 	var wrong []int // bytes of the checksum itself
 	for i, m := 0, masked(have); i < 4; i++ {

@@ -21,13 +21,12 @@ func TestATornEndIsNoDamage(t *testing.T) {
 	}
 	mem := vfs.NewMem()
 	l := opened(t, Options{Dir: "log", FS: mem})
-	for n, reached := 0, false; n < 3000 || !reached; n++ {
+	for n := 0; n < 3000 || n%500 != 0 || !reachesOneByteBeyond(t, mem); n++ {
 		r := sample()
 		r.Data = append(append([]byte{'"'}, bytes.Repeat([]byte("x"), n%700)...), '"')
 		if _, err := l.Append(t.Context(), "line-1", eventstore.Revision(n-1), r); err != nil {
 			t.Fatal(err)
 		}
-		reached = reached || reachesOneByteBeyond(t, mem)
 	}
 	names, err := stillFiles(mem, "log")
 	if err != nil {
@@ -48,7 +47,7 @@ func TestATornEndIsNoDamage(t *testing.T) {
 			if end == 0 {
 				break
 			}
-			whole := bytes.Clone(text[:end])
+			whole := append(bytes.Clone(text[:end]), make([]byte, sector)...)[:end]
 			for cut := (at/sector + 1) * sector; cut < end; cut += sector {
 				for _, part := range [][2]int{{cut, end}, {at, cut}} {
 					was := bytes.Clone(whole[part[0]:part[1]])
@@ -57,9 +56,11 @@ func TestATornEndIsNoDamage(t *testing.T) {
 					if part[1]-part[0] == 1 {
 						alone++
 					}
-					if where, what := format.damage(whole); what != "" {
-						damages++
-						t.Logf("the chunk %d to %d of %s without %d to %d: at %d, %s", at, end, name, part[0], part[1], where, what)
+					for _, text := range [][]byte{whole, whole[:end+sector]} { // the file ends there, or was filled ahead
+						if where, what := format.damage(text); what != "" {
+							damages++
+							t.Logf("the chunk %d to %d of %s without %d to %d: at %d, %s", at, end, name, part[0], part[1], where, what)
+						}
 					}
 					copy(whole[part[0]:], was)
 				}
@@ -75,8 +76,8 @@ func TestATornEndIsNoDamage(t *testing.T) {
 	}
 }
 
-// reachesOneByteBeyond tells that the last write of a log in use has a single
-// byte beyond a boundary, as one in some five hundred has.
+// reachesOneByteBeyond tells that a write of a log in use has a single byte
+// beyond a boundary, as one in some five hundred has.
 func reachesOneByteBeyond(t *testing.T, mem vfs.FS) bool {
 	t.Helper()
 	names, err := stillFiles(mem, "log")
@@ -84,18 +85,81 @@ func reachesOneByteBeyond(t *testing.T, mem vfs.FS) bool {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		if format := formatOf(name); format == nil || format.number == 0 {
+		format := formatOf(name)
+		if format == nil || format.number == 0 {
 			continue
 		}
-		info, err := mem.Stat(mem.PathJoin("log", pebbleFolder, name))
+		text, err := readWhole(mem, mem.PathJoin("log", pebbleFolder, name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if info.Size()%sector == 1 {
-			return true
+		for at, end := 0, 0; at < len(text); at = end {
+			if end = format.good(text, at, min((at/chunkBlock+1)*chunkBlock, len(text))); end == 0 {
+				break
+			}
+			if end%sector == 1 {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// TestAByteOfTheLastChunkIsDamageBeforeZerosToo changes each byte of the last
+// chunk of a write-ahead log that was filled ahead: what is behind it does not
+// make it look unwritten.
+func TestAByteOfTheLastChunkIsDamageBeforeZerosToo(t *testing.T) {
+	mem := vfs.NewMem()
+	l := opened(t, Options{Dir: "log", FS: mem})
+	for n := range 9 {
+		if _, err := l.Append(t.Context(), "line-1", eventstore.Revision(n-1), sample()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, err := stillFiles(mem, "log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := 0
+	for _, name := range names {
+		format := formatOf(name)
+		if format == nil || format.number == 0 {
+			continue
+		}
+		text, err := readWhole(mem, mem.PathJoin("log", pebbleFolder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		last, behind := 0, 0
+		for at := 0; at < len(text); at = behind {
+			end := format.good(text, at, min((at/chunkBlock+1)*chunkBlock, len(text)))
+			if end == 0 {
+				break
+			}
+			last, behind = at, end
+		}
+		if behind == 0 || behind+tornRun > len(text) || !zero(text[behind:]) {
+			continue
+		}
+		for at := last; at < behind; at++ {
+			if unwritten(text[last:behind], last, at-last) {
+				continue
+			}
+			for _, by := range []byte{1, 0x80, 0xff} {
+				text[at] ^= by
+				if where, what := format.damage(text); what == "" {
+					t.Errorf("byte %d of the chunk %d to %d, changed by %#x, is passed over", at, last, behind, by)
+				} else if where != last {
+					t.Errorf("byte %d of the chunk %d to %d is looked for at %d", at, last, behind, where)
+				}
+				text[at] ^= by
+				changed++
+			}
+		}
+	}
+	if changed == 0 {
+		t.Fatal("no write-ahead log was filled ahead")
+	}
 }
 
 // TestATornEndThatOneByteWouldMendIsNoDamage looks for an end whose sector was
