@@ -133,6 +133,11 @@ func (l *Log) open(o Options, inner, store string, found bool) (err error) {
 	if err := l.unseal(found, store); err != nil {
 		return err
 	}
+	if !found {
+		if err := l.initial(o, inner); err != nil {
+			return l.unopened(err, inner)
+		}
+	}
 	if l.db, err = pebble.Open(inner, l.pebbleOptions(o, found)); err != nil {
 		if errors.Is(err, pebble.ErrDBDoesNotExist) {
 			return damaged("the log's files are missing", "the folder %s", inner)
@@ -167,6 +172,17 @@ func (l *Log) open(o Options, inner, store string, found bool) (err error) {
 	return nil
 }
 
+// initial makes Pebble's files, and leaves them. Pebble makes its first write-ahead
+// log before it knows its own format: that one does not say how far the disk had
+// it, so that damage could look like the end. The next one does.
+func (l *Log) initial(o Options, inner string) error {
+	db, err := pebble.Open(inner, l.pebbleOptions(o, false))
+	if err != nil {
+		return err
+	}
+	return db.Close()
+}
+
 // unseal looks at the files as they lie, before Pebble opens them.
 func (l *Log) unseal(found bool, store string) error {
 	if !found {
@@ -187,18 +203,13 @@ func (l *Log) unseal(found bool, store string) error {
 	return nil
 }
 
-// create names the store. The format file comes last. Pebble makes its first
-// write-ahead log before it knows its own format: that one does not say how far
-// the disk had it, so that damage could look like the end. Here it is done with.
+// create names the store. The format file comes last.
 func (l *Log) create() (string, error) {
 	store, err := newName()
 	if err != nil {
 		return "", err
 	}
 	if err := l.db.Set(keyStore, []byte(store), pebble.Sync); err != nil {
-		return "", err
-	}
-	if err := l.db.Flush(); err != nil {
 		return "", err
 	}
 	return store, writeFormat(l.fs, l.dir, store)

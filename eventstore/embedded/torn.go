@@ -68,10 +68,13 @@ func formatOf(name string) *chunks {
 	return nil
 }
 
-// meet looks whether a write-ahead log says how far the disk had it.
+// meet looks whether a write-ahead log is such a first one, by its first chunk,
+// which may be damaged.
 func (c *chunks) meet(b []byte) {
-	if c.number != 0 && len(b) > chunkSummed && b[chunkSummed] >= 5 && b[chunkSummed] < 9 {
-		c.header, c.first = 11, 5
+	first := chunks{header: 11, first: 5, number: c.number}
+	end := min(chunkBlock, len(b))
+	if c.number != 0 && c.good(b, 0, end) == 0 && (first.good(b, 0, end) > 0 || first.oneByte(b[:end], 0)) {
+		*c = first
 	}
 }
 

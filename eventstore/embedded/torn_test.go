@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"parley/eventstore"
@@ -159,6 +160,45 @@ func TestAByteOfTheLastChunkIsDamageBeforeZerosToo(t *testing.T) {
 	}
 	if changed == 0 {
 		t.Fatal("no write-ahead log was filled ahead")
+	}
+}
+
+// TestDamageInAFirstWriteAheadLog changes bytes of one as earlier versions left
+// it, which does not say how far the disk had it.
+func TestDamageInAFirstWriteAheadLog(t *testing.T) {
+	mem := vfs.NewMem()
+	l := &Log{dir: "log", fs: mem, closing: make(chan struct{}), halt: make(chan struct{})}
+	db, err := pebble.Open("log", l.pebbleOptions(Options{FS: mem, CacheBytes: cacheBytes}, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 5 {
+		if err := db.Set([]byte{byte(n)}, sample().Data, pebble.Sync); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := readWhole(mem, "log/000002.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	format := formatOf("000002.log")
+	if format.meet(text); format.header != 11 {
+		t.Fatalf("the header has %d bytes", format.header)
+	}
+	if where, what := format.damage(text); what != "" {
+		t.Fatalf("as it is: at %d, %s", where, what)
+	}
+	for at := 0; at < len(bytes.TrimRight(text, "\x00")); at++ {
+		text[at] ^= 0x41
+		format := formatOf("000002.log")
+		format.meet(text)
+		if _, what := format.damage(text); what == "" {
+			t.Errorf("byte %d is passed over", at)
+		}
+		text[at] ^= 0x41
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
