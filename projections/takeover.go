@@ -18,8 +18,8 @@ const takeOverAfter = 500
 // disk bit by bit instead, in the order that SQLite keeps: the journal before
 // anything is moved, the database before the journal is written again.
 func (w *writer) takeOver() error {
-	if w.building {
-		return nil // there is no journal
+	if w.building || w.broken != nil {
+		return w.broken // while it is built there is no journal
 	}
 	waiting, err := w.journal("NOOP")
 	if err != nil || waiting < takeOverAfter+w.held {
@@ -33,9 +33,12 @@ func (w *writer) takeOver() error {
 		return err
 	}
 	w.held, err = w.journal("PASSIVE")
-	if err = errors.Join(err, w.once("PRAGMA synchronous = NORMAL")); err != nil {
-		return err
-	}
+	w.broken = errors.Join(err, w.once("PRAGMA synchronous = NORMAL"), w.settleOwn())
+	return w.broken
+}
+
+// settleOwn brings the database's own file to the disk.
+func (w *writer) settleOwn() (err error) {
 	if w.file == nil {
 		if w.file, err = os.OpenFile(w.path, os.O_RDWR, 0); err != nil {
 			return fmt.Errorf("projections: %w", err)

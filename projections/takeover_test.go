@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -107,6 +108,42 @@ func TestTheJournalIsTakenOver(t *testing.T) {
 	write(1)
 	if n := countIn(t, path); n < rows-1 {
 		t.Fatalf("the file by itself has %d rows of %d", n, rows)
+	}
+}
+
+// TestAFileThatCannotBeSyncedIsMadeAnew lets the database's own file fail when the
+// journal was moved there: nothing more is written, which would take the
+// journal's place, and the file is thrown away.
+func TestAFileThatCannotBeSyncedIsMadeAnew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rows.db")
+	w, err := newWriter(path, toWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	insert := func() error {
+		return w.atomic(func() error { return w.exec("INSERT INTO texts VALUES (?)", []any{strings.Repeat("x", 3_000_000)}) })
+	}
+	if err := errors.Join(w.exec("CREATE TABLE texts (text TEXT NOT NULL)", nil), insert()); err != nil {
+		t.Fatal(err)
+	}
+	if w.file, err = os.Open(path); err != nil { //nolint:gosec // the test's own file
+		t.Fatal(err)
+	}
+	if err := w.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.takeOver(); err == nil {
+		t.Fatal("what could not be synced was taken over")
+	}
+	if err := insert(); err == nil {
+		t.Fatal("the journal is written again")
+	}
+	if err := w.takeOver(); err == nil {
+		t.Fatal("a second time it is well")
+	}
+	_ = w.close() // the file was closed twice
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("the file is there: %v", err)
 	}
 }
 

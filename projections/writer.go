@@ -18,6 +18,7 @@ type writer struct {
 	path     string
 	file     *os.File // the database's, closed after the connection: to close it takes its locks from SQLite
 	held     int64    // pages of the journal that a reader kept from being taken over
+	broken   error    // the file was not brought to the disk: only with its journal is it whole
 	conn     driver.Conn
 	prepared map[string]*prepared
 	args     []driver.NamedValue
@@ -114,6 +115,9 @@ func (w *writer) run(text string, args []any) (driver.Result, error) {
 
 // atomic runs a function in one transaction.
 func (w *writer) atomic(f func() error) error {
+	if w.broken != nil {
+		return w.broken
+	}
 	if err := w.exec("BEGIN IMMEDIATE", nil); err != nil {
 		return err
 	}
@@ -202,6 +206,9 @@ func (w *writer) close() error {
 	errs = append(errs, w.conn.Close())
 	if w.file != nil {
 		errs = append(errs, w.file.Close())
+	}
+	if w.broken != nil {
+		errs = append(errs, removeSQLite(w.path)) // it is made anew
 	}
 	w.prepared, w.conn, w.file = nil, nil, nil
 	return errors.Join(errs...)
