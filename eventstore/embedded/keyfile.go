@@ -32,6 +32,7 @@ type Keys struct {
 	slots   map[string]*place
 	count   uint32   // slots in use, the header not counted
 	durable uint32   // slots that were in use at the last sync
+	filled  uint32   // slots that the file has, used or not; only who writes has it
 	waiting []*place // to be written
 	writing bool
 	failed  error // a write of unknown outcome, or the end
@@ -89,6 +90,7 @@ func (k *Keys) open(f vfs.FS, dir string) (err error) {
 	if _, err := k.file.WriteAt(header(0).encode(), 0); err != nil {
 		return err
 	}
+	k.filled = 1
 	return errors.Join(k.file.Sync(), syncFolder(f, dir))
 }
 
@@ -218,7 +220,7 @@ func (k *Keys) tellAll() error {
 	}
 	err := k.put(header(k.durable).encode(), 0)
 	if err == nil && !k.unsynced {
-		err = k.file.Sync()
+		err = k.file.SyncData()
 	}
 	return err
 }

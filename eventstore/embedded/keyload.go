@@ -18,6 +18,7 @@ func (k *Keys) load() (fresh bool, err error) {
 	if _, err := k.file.ReadAt(all, 0); err != nil && err != io.EOF {
 		return false, err
 	}
+	k.filled = uint32(len(all) / slotSize)
 	acknowledged, fresh, err := k.loadHeader(all)
 	if err != nil || fresh {
 		return fresh, err

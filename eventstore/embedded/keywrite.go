@@ -31,6 +31,7 @@ func (k *Keys) writeAll() {
 	}
 	first, durable := header(k.durable).encode(), k.count
 	k.mu.Unlock()
+	k.fillAhead(batch)
 	err := k.put(first, 0)
 	for i, p := range batch {
 		if err == nil {
@@ -38,7 +39,7 @@ func (k *Keys) writeAll() {
 		}
 	}
 	if err == nil && !k.unsynced {
-		err = k.file.Sync()
+		err = k.file.SyncData()
 	}
 	k.mu.Lock()
 	k.writing = false
@@ -51,6 +52,25 @@ func (k *Keys) writeAll() {
 		}
 	}
 	k.settled.Broadcast()
+}
+
+// keysAhead is how many slots that nobody has yet are in the file behind the last.
+const keysAhead = 64
+
+// fillAhead makes the file longer than it need be, seldom, and so the sync short:
+// one of a file that has grown waits for the file system's journal as well.
+func (k *Keys) fillAhead(batch []*place) {
+	last := uint32(0)
+	for _, p := range batch {
+		last = max(last, p.at)
+	}
+	if last < k.filled {
+		return
+	}
+	to := last + 1 + keysAhead
+	if k.put(make([]byte, int(to-k.filled)*slotSize), k.filled) == nil { // where there is no room for them there may be some for the keys
+		k.filled = to
+	}
 }
 
 func (k *Keys) put(b []byte, at uint32) error {
