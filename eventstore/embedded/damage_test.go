@@ -144,6 +144,54 @@ func firstError(l *Log, q eventstore.Query) error {
 	return nil
 }
 
+// TestOptionsThatNameAnotherFolderAreDamage changes the end of the line that says
+// where the write-ahead log is, as PARLEY_DAMAGE_SEED=1795961159413420536 did.
+func TestOptionsThatNameAnotherFolderAreDamage(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	l, err := Open(Options{Dir: "log", FS: mem})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := mem.CrashClone(vfs.CrashCloneCfg{})
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	names, err := left.List("log/pebble")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := false
+	for _, name := range names {
+		if !strings.HasPrefix(name, "OPTIONS") {
+			continue
+		}
+		path := "log/pebble/" + name
+		text, err := readWhole(left, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := bytes.Replace(text, []byte("wal_dir=\n"), []byte("wal_dir=T"), 1)
+		f, err := left.Create(path, vfs.WriteCategoryUnspecified)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write(bad); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		changed = changed || !bytes.Equal(bad, text)
+	}
+	if !changed {
+		t.Fatal("no options name the folder")
+	}
+	var d *eventstore.DamageError
+	if _, err := Open(Options{Dir: "log", FS: left}); !errors.As(err, &d) {
+		t.Fatalf("it is no damage: %v", err)
+	}
+}
+
 // TestLostEndIsSeen takes away what was written last: opening notices.
 func TestLostEndIsSeen(t *testing.T) {
 	fs := vfs.NewMem()

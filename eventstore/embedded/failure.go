@@ -90,9 +90,12 @@ func (l *Log) damage(err error) error {
 // and not that the disk keeps it from reading them.
 func (l *Log) unopened(err error, inner string) error {
 	var failed syscall.Errno
+	var elsewhere pebble.ErrMissingWALRecoveryDir
 	switch {
 	case pebble.IsCorruptionError(err):
 		return l.damage(err)
+	case errors.As(err, &elsewhere): // this program has no write-ahead log elsewhere
+		return damaged(fmt.Sprintf("it says that the write-ahead log is in %q", elsewhere.Dir), "the options in %s", inner)
 	case errors.As(err, &failed) && failed != syscall.ENOENT, l.stoppedBy() != nil:
 		return err
 	case oserror.IsNotExist(err), errors.As(err, &failed),
