@@ -1,7 +1,11 @@
 package embedded
 
 import (
+	"errors"
+	"io"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -11,14 +15,23 @@ import (
 // whoever else is synced there; one of a place that was written before takes two
 // thirds of the time. Pebble writes over logs that it needs no more, but not before
 // some 200 MB: until then the logs grow, which may take hours.
-type aheadFS struct{ vfs.FS }
+//
+// Who copies such a file while it is written must not meet the zeros: what is
+// appended behind them in the meantime would come after a hole. A file that is
+// opened to be read therefore ends where it was written to.
+type aheadFS struct {
+	vfs.FS
+	written *sync.Map // *aheadFile by name, while it is written
+}
+
+func newAheadFS(f vfs.FS) aheadFS { return aheadFS{FS: f, written: &sync.Map{}} }
 
 func (a aheadFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := a.FS.Create(name, category)
 	if err != nil || !strings.HasSuffix(name, ".log") {
 		return f, err
 	}
-	return &aheadFile{File: f}, nil
+	return a.ahead(f, name, 0), nil
 }
 
 func (a aheadFS) ReuseForWrite(from, to string, category vfs.DiskWriteCategory) (vfs.File, error) {
@@ -28,9 +41,23 @@ func (a aheadFS) ReuseForWrite(from, to string, category vfs.DiskWriteCategory) 
 	}
 	old, err := f.Stat()
 	if err != nil {
-		return f, nil // it is as good without
+		return nil, errors.Join(err, f.Close())
 	}
-	return &aheadFile{File: f, filled: old.Size()}, nil
+	return a.ahead(f, to, old.Size()), nil
+}
+
+func (a aheadFS) ahead(f vfs.File, name string, filled int64) *aheadFile {
+	ahead := &aheadFile{File: f, fs: a, name: name, filled: filled}
+	a.written.Store(name, ahead)
+	return ahead
+}
+
+func (a aheadFS) Open(name string, options ...vfs.OpenOption) (vfs.File, error) {
+	f, err := a.FS.Open(name, options...)
+	if ahead, ok := a.written.Load(name); ok && err == nil {
+		return &writtenFile{File: f, left: ahead.(*aheadFile).written.Load()}, nil
+	}
+	return f, err
 }
 
 // Unwrap is the file system below.
@@ -45,7 +72,9 @@ const (
 // aheadFile is written by one at a time, from its beginning on.
 type aheadFile struct {
 	vfs.File
-	written int64
+	fs      aheadFS
+	name    string
+	written atomic.Int64
 	filled  int64 // how far the file reaches
 	never   bool
 }
@@ -53,13 +82,33 @@ type aheadFile struct {
 var zeros [aheadMost]byte
 
 func (f *aheadFile) Write(b []byte) (int, error) {
-	if end := f.written + int64(len(b)); end > f.filled && !f.never {
-		more := min(max(f.written, aheadLeast), aheadMost)
-		n, err := f.File.WriteAt(zeros[:more], end)
+	written := f.written.Load()
+	if end := written + int64(len(b)); end > f.filled && !f.never {
+		n, err := f.File.WriteAt(zeros[:min(max(written, aheadLeast), aheadMost)], end)
 		f.filled = end + int64(n)
 		f.never = err != nil // where there is no room for zeros there may be some for b
 	}
 	n, err := f.File.Write(b)
-	f.written += int64(n)
+	f.written.Add(int64(n))
+	return n, err
+}
+
+func (f *aheadFile) Close() error {
+	f.fs.written.CompareAndDelete(f.name, f)
+	return f.File.Close()
+}
+
+// writtenFile is read from its beginning on, as far as it was written.
+type writtenFile struct {
+	vfs.File
+	left int64
+}
+
+func (f *writtenFile) Read(b []byte) (int, error) {
+	if f.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := f.File.Read(b[:min(int64(len(b)), f.left)])
+	f.left -= int64(n)
 	return n, err
 }

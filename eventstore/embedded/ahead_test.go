@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -80,11 +82,92 @@ func TestADiskWithoutRoomForZeros(t *testing.T) {
 	}
 }
 
+// TestABackupHasNoHole appends while a backup copies the write-ahead log, after
+// each piece that it has read: what it copied can be opened, and has all that was
+// there when it began.
+func TestABackupHasNoHole(t *testing.T) {
+	for _, before := range []int{10, 20, 27, 30, 100} {
+		for _, between := range []int{3, 10, 40} {
+			var reads atomic.Pointer[func()]
+			fs := toldFS{vfs.NewMem(), &reads}
+			l := opened(t, Options{Dir: "log", FS: fs})
+			n := 0
+			add := func(more int) {
+				for range more {
+					r := sample()
+					r.Data = append(append([]byte{'"'}, bytes.Repeat([]byte("x"), 1000)...), '"')
+					if _, err := l.Append(t.Context(), "line-1", eventstore.Revision(n-1), r); err != nil {
+						t.Fatal(err)
+					}
+					n++
+				}
+			}
+			add(before)
+			left := 12
+			appends := func() {
+				if left--; left > 0 {
+					add(between)
+				}
+			}
+			reads.Store(&appends)
+			if err := l.Backup(t.Context(), "copy"); err != nil {
+				t.Fatal(err)
+			}
+			reads.Store(nil)
+			if left == 12 {
+				t.Fatal("the write-ahead log was not copied")
+			}
+			c, err := Open(Options{Dir: "copy", FS: fs})
+			if err != nil {
+				t.Fatalf("a backup of %d to %d records: %v", before, n, err)
+			}
+			if info, err := c.Info(t.Context()); err != nil || int(info.Head) < before || int(info.Head) > n {
+				t.Errorf("a backup of %d to %d records has %d: %v", before, n, info.Head, err)
+			}
+			if _, err := c.Check(t.Context(), nil); err != nil {
+				t.Error(err)
+			}
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// toldFS tells each read of a write-ahead log.
+type toldFS struct {
+	vfs.FS
+	reads *atomic.Pointer[func()]
+}
+
+func (f toldFS) Unwrap() vfs.FS { return f.FS }
+
+func (f toldFS) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
+	file, err := f.FS.Open(name, o...)
+	if err != nil || !strings.HasSuffix(name, ".log") {
+		return file, err
+	}
+	return &toldFile{file, f.reads}, nil
+}
+
+type toldFile struct {
+	vfs.File
+	reads *atomic.Pointer[func()]
+}
+
+func (f *toldFile) Read(b []byte) (int, error) {
+	n, err := f.File.Read(b)
+	if told := f.reads.Load(); told != nil {
+		(*told)()
+	}
+	return n, err
+}
+
 // TestWhatIsWrittenLiesBeforeTheZeros writes pieces into new and used files: what
 // lies there is what was written, and behind it zeros or what was there before.
 func TestWhatIsWrittenLiesBeforeTheZeros(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		fs := aheadFS{vfs.NewMem()}
+		fs := newAheadFS(vfs.NewMem())
 		var before []byte
 		for turn := range rapid.IntRange(1, 4).Draw(t, "files") {
 			f, err := fs.Create(fmt.Sprint(turn, ".log"), vfs.WriteCategoryUnspecified)

@@ -10,7 +10,7 @@ import (
 // compression above and Zstandard below, where most of the log comes to lie.
 func (l *Log) pebbleOptions(o Options, found bool) *pebble.Options {
 	p := &pebble.Options{
-		FS:                          aheadFS{o.FS},
+		FS:                          newAheadFS(o.FS),
 		Lock:                        l.lock,
 		Logger:                      quiet{l},
 		EventListener:               l.listener(),
