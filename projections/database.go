@@ -226,7 +226,7 @@ func (d *database) close() error {
 			continue
 		default:
 		}
-		return errors.Join(append(errs, d.writer.close(), d.reading.Close())...)
+		return errors.Join(append(errs, d.reading.Close(), d.writer.close())...)
 	}
 }
 

@@ -66,7 +66,8 @@ type Runner struct {
 	pace pace                // of the log; under step
 	busy atomic.Int64        // when the live follower folded last, in Unix nanoseconds
 
-	urgent chan struct{} // a query waits
+	urgent  chan struct{} // a query waits
+	missing chan struct{} // a database is to be made anew
 
 	room int // bytes of rows in memory while generations are built; only tests set it, to less
 
@@ -80,7 +81,7 @@ type slot struct {
 
 	mu       sync.Mutex
 	gen      *generation // nil until the first is built
-	stale    bool        // gen is of another version: read, but not advanced
+	stale    bool        // gen is of another version, or cannot be written: read, but not advanced
 	paused   bool
 	number   int       // the last generation's
 	building *Progress // a rebuild runs
@@ -94,7 +95,7 @@ func Open(ctx context.Context, cfg Config) (*Runner, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	r := &Runner{cfg: cfg, room: bytesBuilt, byName: map[string]*slot{}, urgent: make(chan struct{}, 1), watchers: map[chan struct{}]struct{}{}}
+	r := &Runner{cfg: cfg, room: bytesBuilt, byName: map[string]*slot{}, urgent: make(chan struct{}, 1), missing: make(chan struct{}, 1), watchers: map[chan struct{}]struct{}{}}
 	for _, p := range cfg.Projections {
 		if err := p.check(); err != nil {
 			return nil, err
@@ -156,7 +157,18 @@ func (r *Runner) openSlot(s *slot, row activeFile, info eventstore.Info) error {
 func (r *Runner) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.retry(ctx, r.follow) })
-	g.Go(func() error { return r.retry(ctx, r.buildMissing) })
+	g.Go(func() error {
+		for {
+			if err := r.retry(ctx, r.buildMissing); err != nil {
+				return err
+			}
+			select {
+			case <-r.missing:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
 	return g.Wait()
 }
 
@@ -248,12 +260,21 @@ func (s *slot) advancing() *generation {
 	return s.gen
 }
 
-// resetAll throws away what is not written, after a failure.
+// resetAll throws away what is not written, after a failure. What cannot be
+// written any more is made anew, beside what is served.
 func (r *Runner) resetAll() error {
 	var errs []error
 	for _, s := range r.slots {
-		if g := s.advancing(); g != nil {
-			errs = append(errs, g.discard())
+		g := s.advancing()
+		if g == nil {
+			continue
+		}
+		errs = append(errs, g.discard())
+		if g.db.writer.broken != nil {
+			s.mu.Lock()
+			s.stale = true
+			s.mu.Unlock()
+			ring(r.missing)
 		}
 	}
 	return errors.Join(errs...)

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -238,6 +239,35 @@ func TestAFailingDatabaseIsToldAndMended(t *testing.T) {
 	cards(t, r, h.record("card-a", moved{"s"})) // and it goes on
 	awaitState(t, r, func(s Status) bool { return s.Failure == "" })
 	same(t, r, "toy")
+}
+
+// TestADatabaseThatCannotBeWrittenIsMadeAnew lets one not reach the disk: it is
+// built again by itself, and goes on.
+func TestADatabaseThatCannotBeWrittenIsMadeAnew(t *testing.T) {
+	dir := t.TempDir()
+	h := newHouse(t, dir)
+	defer h.close()
+	r, stop := h.start()
+	defer stop()
+	cards(t, r, h.record("card-a", opened{Queue: "q"}))
+	settled(t, r)
+	r.step.Lock()
+	was := r.slots[0].gen.db
+	was.writer.broken = errors.New("the disk failed")
+	r.step.Unlock()
+	at := h.record("card-a", moved{"r"})
+	rows := cards(t, r, at)
+	for limit := soon(t); len(rows) != 1 || rows[0].Queue != "r"; rows = cards(t, r, at) {
+		if limit.Err() != nil {
+			t.Fatalf("%+v", rows)
+		}
+	}
+	cards(t, r, h.record("card-a", moved{"s"})) // and it goes on
+	awaitState(t, r, func(s Status) bool { return s.Failure == "" })
+	same(t, r, "toy")
+	if _, err := os.Stat(was.path); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("the file that failed is there: %v", err)
+	}
 }
 
 func TestStatusTellsWhatIsStalled(t *testing.T) {

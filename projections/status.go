@@ -15,7 +15,7 @@ const stalledAfter = 10 * time.Second
 const (
 	StateLive     = "live"
 	StateBuilding = "building" // the first one is being built
-	StateStale    = "stale"    // an older version is served while the new one is built
+	StateStale    = "stale"    // an older version, or what cannot be written, is served while a new one is built
 	StatePaused   = "paused"
 )
 

@@ -26,25 +26,30 @@ func (w *writer) takeOver() error {
 		w.held = min(w.held, waiting)
 		return err
 	}
-	if err := settle(w.path + "-wal"); err != nil {
-		return err
-	}
-	if err := w.once("PRAGMA synchronous = OFF"); err != nil {
-		return err
-	}
-	w.held, err = w.journal("PASSIVE")
-	w.broken = errors.Join(err, w.once("PRAGMA synchronous = NORMAL"), w.settleOwn())
-	return w.broken
-}
-
-// settleOwn brings the database's own file to the disk.
-func (w *writer) settleOwn() (err error) {
 	if w.file == nil {
 		if w.file, err = os.OpenFile(w.path, os.O_RDWR, 0); err != nil {
 			return fmt.Errorf("projections: %w", err)
 		}
 	}
-	return bringToDisk(w.file)
+	journal, err := os.OpenFile(w.path+"-wal", os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("projections: %w", err)
+	}
+	w.broken = errors.Join(bringToDisk(journal), journal.Close())
+	if w.broken == nil {
+		w.broken = w.moveJournal()
+	}
+	return w.broken
+}
+
+// moveJournal moves what lies in a journal that is on the disk, and brings the
+// database there.
+func (w *writer) moveJournal() (err error) {
+	if err := w.once("PRAGMA synchronous = OFF"); err != nil {
+		return err
+	}
+	w.held, err = w.journal("PASSIVE")
+	return errors.Join(err, w.once("PRAGMA synchronous = NORMAL"), bringToDisk(w.file))
 }
 
 // journal runs a checkpoint of SQLite's and tells how many pages are left to be
@@ -72,13 +77,4 @@ func (w *writer) once(text string) error {
 		return fmt.Errorf("projections: %w in %s", err, text)
 	}
 	return nil
-}
-
-// settle brings a file that nobody locks to the disk.
-func settle(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return fmt.Errorf("projections: %w", err)
-	}
-	return errors.Join(bringToDisk(f), f.Close())
 }

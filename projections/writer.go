@@ -16,9 +16,9 @@ import (
 // costs as much as writing a small row. One goroutine at a time uses it.
 type writer struct {
 	path     string
-	file     *os.File // the database's, closed after the connection: to close it takes its locks from SQLite
+	file     *os.File // the database's, closed after the connections: to close it takes their locks from SQLite
 	held     int64    // pages of the journal that a reader kept from being taken over
-	broken   error    // the file was not brought to the disk: only with its journal is it whole
+	broken   error    // what was to be on the disk is not: nothing is written any more, and the file is made anew
 	conn     driver.Conn
 	prepared map[string]*prepared
 	args     []driver.NamedValue
@@ -208,7 +208,7 @@ func (w *writer) close() error {
 		errs = append(errs, w.file.Close())
 	}
 	if w.broken != nil {
-		errs = append(errs, removeSQLite(w.path)) // it is made anew
+		errs = append(errs, removeSQLite(w.path))
 	}
 	w.prepared, w.conn, w.file = nil, nil, nil
 	return errors.Join(errs...)
