@@ -29,20 +29,9 @@ func TestATornEndIsNoDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	names, err := stillFiles(mem, "log")
-	if err != nil {
-		t.Fatal(err)
-	}
 	torn, alone, damages := 0, 0, 0
-	for _, name := range names {
+	for name, text := range writeAheadLogs(t, mem) {
 		format := formatOf(name)
-		if format == nil || format.number == 0 {
-			continue
-		}
-		text, err := readWhole(mem, mem.PathJoin("log", pebbleFolder, name))
-		if err != nil {
-			t.Fatal(err)
-		}
 		for at := 0; at < len(text); {
 			end := format.good(text, at, min((at/chunkBlock+1)*chunkBlock, len(text)))
 			if end == 0 {
@@ -77,23 +66,31 @@ func TestATornEndIsNoDamage(t *testing.T) {
 	}
 }
 
-// reachesOneByteBeyond tells that a write of a log in use has a single byte
-// beyond a boundary, as one in some five hundred has.
-func reachesOneByteBeyond(t *testing.T, mem vfs.FS) bool {
+// writeAheadLogs are those of the log in a folder "log", by name.
+func writeAheadLogs(t *testing.T, mem vfs.FS) map[string][]byte {
 	t.Helper()
 	names, err := stillFiles(mem, "log")
 	if err != nil {
 		t.Fatal(err)
 	}
+	logs := map[string][]byte{}
 	for _, name := range names {
-		format := formatOf(name)
-		if format == nil || format.number == 0 {
+		if format := formatOf(name); format == nil || format.number == 0 {
 			continue
 		}
-		text, err := readWhole(mem, mem.PathJoin("log", pebbleFolder, name))
-		if err != nil {
+		if logs[name], err = readWhole(mem, mem.PathJoin("log", pebbleFolder, name)); err != nil {
 			t.Fatal(err)
 		}
+	}
+	return logs
+}
+
+// reachesOneByteBeyond tells that a write of a log in use has a single byte
+// beyond a boundary, as one in some five hundred has.
+func reachesOneByteBeyond(t *testing.T, mem vfs.FS) bool {
+	t.Helper()
+	for name, text := range writeAheadLogs(t, mem) {
+		format := formatOf(name)
 		for at, end := 0, 0; at < len(text); at = end {
 			if end = format.good(text, at, min((at/chunkBlock+1)*chunkBlock, len(text))); end == 0 {
 				break
@@ -117,20 +114,9 @@ func TestAByteOfTheLastChunkIsDamageBeforeZerosToo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	names, err := stillFiles(mem, "log")
-	if err != nil {
-		t.Fatal(err)
-	}
 	changed := 0
-	for _, name := range names {
+	for name, text := range writeAheadLogs(t, mem) {
 		format := formatOf(name)
-		if format == nil || format.number == 0 {
-			continue
-		}
-		text, err := readWhole(mem, mem.PathJoin("log", pebbleFolder, name))
-		if err != nil {
-			t.Fatal(err)
-		}
 		last, behind := 0, 0
 		for at := 0; at < len(text); at = behind {
 			end := format.good(text, at, min((at/chunkBlock+1)*chunkBlock, len(text)))
