@@ -86,8 +86,8 @@ func TestADiskWithoutRoomForZeros(t *testing.T) {
 // each piece that it has read: what it copied can be opened, and has all that was
 // there when it began.
 func TestABackupHasNoHole(t *testing.T) {
-	for _, before := range []int{10, 20, 27, 30, 100} {
-		for _, between := range []int{3, 10, 40} {
+	for _, before := range []int{10, 27, 100} {
+		for _, between := range []int{3, 40} {
 			var reads atomic.Pointer[func()]
 			fs := toldFS{vfs.NewMem(), &reads}
 			l := opened(t, Options{Dir: "log", FS: fs})
