@@ -76,7 +76,7 @@ type aheadFile struct {
 	name    string
 	written atomic.Int64
 	filled  int64 // how far the file reaches
-	never   bool
+	never   bool  // there was no room for zeros
 }
 
 var zeros [aheadMost]byte

@@ -293,6 +293,38 @@ func TestKeysStopAfterAFailedWrite(t *testing.T) {
 	key(t, again, "visitor-3")
 }
 
+// TestAKeyOutlivesZerosThatFailed lets the disk have no room for zeros, once: the
+// key that came then is not lost to those that come later.
+func TestAKeyOutlivesZerosThatFailed(t *testing.T) {
+	var failing atomic.Bool
+	mem := vfs.NewMem()
+	disk := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileWriteAt && op.Offset > 0 && failing.CompareAndSwap(true, false) {
+			return errorfs.ErrInjected
+		}
+		return nil
+	}))
+	k, err := OpenKeys(Options{Dir: "keys", FS: disk})
+	if err != nil {
+		t.Fatal(err)
+	}
+	failing.Store(true)
+	first := key(t, k, "visitor-1")
+	if failing.Load() {
+		t.Fatal("nothing failed")
+	}
+	second := key(t, k, "visitor-2")
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openKeys(t, Options{Dir: "keys", FS: mem})
+	for name, want := range map[string][]byte{"visitor-1": first, "visitor-2": second} {
+		if got, err := again.Key(name, false); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %x, %v; it was %x", name, got, err, want)
+		}
+	}
+}
+
 // TestAKeyFileCutOffIsKnownForIt: also when nothing but the last key is lost.
 func TestAKeyFileCutOffIsKnownForIt(t *testing.T) {
 	dir := t.TempDir()

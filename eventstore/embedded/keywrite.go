@@ -67,8 +67,9 @@ func (k *Keys) fillAhead(batch []*place) {
 	if last < k.filled {
 		return
 	}
-	to := last + 1 + keysAhead
-	if k.put(make([]byte, int(to-k.filled)*slotSize), k.filled) == nil { // where there is no room for them there may be some for the keys
+	from, to := k.filled, last+1+keysAhead
+	k.filled = last + 1 // what the batch itself fills, whether or not there is room for more
+	if k.put(make([]byte, int(to-from)*slotSize), from) == nil {
 		k.filled = to
 	}
 }
