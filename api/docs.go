@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -36,27 +37,11 @@ func (s *Server) pages(e *echo.Echo) error {
 	if err != nil {
 		return fmt.Errorf("api: the pages: %w", err)
 	}
-	docs, err := render(t, "docs", docsPage{s.spec, s.byTag()})
-	if err != nil {
-		return err
-	}
-	landing, err := render(t, "landing", s.spec)
-	if err != nil {
-		return err
-	}
-	problems, err := render(t, "problems", Refusals())
-	if err != nil {
-		return err
-	}
-	e.GET("/", page(landing))
-	e.GET("/docs", page(docs))
-	e.GET("/problems", page(problems))
+	e.GET("/", page(t, "landing", s.spec))
+	e.GET("/docs", page(t, "docs", docsPage{s.spec, s.byTag()}))
+	e.GET("/problems", page(t, "problems", Refusals()))
 	for _, p := range Refusals() {
-		one, err := render(t, "problem", p)
-		if err != nil {
-			return err
-		}
-		e.GET("/problems/"+p.Code, page(one))
+		e.GET("/problems/"+p.Code, page(t, "problem", p))
 	}
 	e.GET("/openapi.yaml", func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", contract) })
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
@@ -115,7 +100,7 @@ func (s *Server) byTag() []docsTag {
 	var all []docsTag
 	for _, t := range s.spec.Tags {
 		tag := docsTag{Name: t.Name, Description: t.Description}
-		for _, op := range s.list {
+		for _, op := range s.spec.operations {
 			if len(op.Spec.Tags) > 0 && op.Spec.Tags[0] == t.Name {
 				tag.Operations = append(tag.Operations, op)
 			}
@@ -198,17 +183,20 @@ func prose(text string) template.HTML {
 	return template.HTML(quoted.ReplaceAllString(template.HTMLEscapeString(text), "<code>$1</code>"))
 }
 
-func render(t *template.Template, name string, about any) ([]byte, error) {
-	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, name, about); err != nil {
-		return nil, fmt.Errorf("api: the page %s: %w", name, err)
-	}
-	return b.Bytes(), nil
-}
-
-// page serves a page made at the start.
-func page(text []byte) echo.HandlerFunc {
+// page serves a page, which is made when it is first asked for.
+func page(t *template.Template, name string, about any) echo.HandlerFunc {
+	made := sync.OnceValues(func() ([]byte, error) {
+		var b bytes.Buffer
+		if err := t.ExecuteTemplate(&b, name, about); err != nil {
+			return nil, fmt.Errorf("api: the page %s: %w", name, err)
+		}
+		return b.Bytes(), nil
+	})
 	return func(c echo.Context) error {
+		text, err := made()
+		if err != nil {
+			return err
+		}
 		c.Response().Header().Set(echo.HeaderContentSecurityPolicy, pagePolicy)
 		return c.HTMLBlob(http.StatusOK, text)
 	}

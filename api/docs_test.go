@@ -12,7 +12,7 @@ func TestAPI1_TheServerServesItsContractAndDocs(t *testing.T) {
 		t.Errorf("%d", a.StatusCode)
 	}
 	_, docs := r.ask("GET", "/docs", "", "")
-	for _, op := range r.list {
+	for _, op := range r.spec.operations {
 		if !strings.Contains(docs, `id="`+op.ID+`"`) || !strings.Contains(docs, "<code>"+op.Path+"</code>") {
 			t.Errorf("/docs does not show %s", op.ID)
 		}

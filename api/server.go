@@ -80,7 +80,6 @@ type Server struct {
 	dispatcher *dispatcher
 	metrics    *metrics
 	spec       *spec
-	list       []operation
 	operations map[string]operation // by method and route
 	routes     map[string]bool      // what the router knows, by method and route
 	echo       *echo.Echo
@@ -125,21 +124,21 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	described, ops, err := readSpec(contract)
+	described, err := readContract()
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
 		opts: opts, engine: opts.Engine, store: info.Store, bodies: bodies, logger: opts.Logger, tokens: tokens,
 		buckets: newBuckets(opts.Limits, opts.Now), metrics: newMetrics(opts.Engine.Log, opts.Followers),
-		spec: described, list: ops, operations: map[string]operation{}, routes: map[string]bool{},
+		spec: described, operations: map[string]operation{}, routes: map[string]bool{},
 		dispatcher: &dispatcher{
 			log: opts.Engine.Log, codec: opts.Engine.Codec, audience: opts.Audience, public: opts.Public, resume: opts.Resume,
 			logger: opts.Logger, now: opts.Now, ready: make(chan struct{}), feeds: map[string]map[*subscription]struct{}{},
 		},
 	}
 	s.stopping, s.stop = context.WithCancel(context.Background())
-	for _, op := range ops {
+	for _, op := range described.operations {
 		s.operations[op.Method+" "+op.Route] = op
 	}
 	return s, s.mount()
@@ -154,7 +153,7 @@ func (s *Server) mount() error {
 	e.Use(s.observe, s.cors, s.admit)
 	RegisterHandlers(e, NewStrictHandler(s, nil))
 	raw := s.rawRoutes()
-	for _, op := range s.list {
+	for _, op := range s.spec.operations {
 		if !op.Raw {
 			continue
 		}

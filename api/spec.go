@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"gopkg.in/yaml.v3"
 )
@@ -19,6 +20,8 @@ var contract []byte
 
 // spec is as much of the contract as the server and the docs page need.
 type spec struct {
+	operations []operation // by path and method
+
 	Info struct {
 		Title, Version, Description string
 	}
@@ -113,13 +116,15 @@ type operation struct {
 	Spec             *specOperation
 }
 
+// readContract reads the contract once: all servers of a process share it.
+var readContract = sync.OnceValues(func() (*spec, error) { return readSpec(contract) })
+
 // readSpec reads the contract and lists its operations by path and method.
-func readSpec(text []byte) (*spec, []operation, error) {
+func readSpec(text []byte) (*spec, error) {
 	var s spec
 	if err := yaml.Unmarshal(text, &s); err != nil {
-		return nil, nil, fmt.Errorf("api: openapi.yaml: %w", err)
+		return nil, fmt.Errorf("api: openapi.yaml: %w", err)
 	}
-	var ops []operation
 	for path, item := range s.Paths {
 		for method, o := range map[string]*specOperation{
 			http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put,
@@ -129,7 +134,7 @@ func readSpec(text []byte) (*spec, []operation, error) {
 				continue
 			}
 			o.Parameters = append(slices.Clone(item.Parameters), o.Parameters...)
-			ops = append(ops, operation{
+			s.operations = append(s.operations, operation{
 				ID: o.OperationID, Method: method, Path: path, Route: braces.ReplaceAllString(path, ":$1"),
 				Raw:    slices.Contains(o.Tags, "feed") || slices.Contains(o.Tags, "raw"),
 				Feed:   slices.Contains(o.Tags, "feed"),
@@ -138,10 +143,10 @@ func readSpec(text []byte) (*spec, []operation, error) {
 			})
 		}
 	}
-	slices.SortFunc(ops, func(a, b operation) int {
+	slices.SortFunc(s.operations, func(a, b operation) int {
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Method, b.Method))
 	})
-	return &s, ops, nil
+	return &s, nil
 }
 
 // braces are the path's parameters.

@@ -86,6 +86,7 @@ func bringKeys(t *testing.T, from, to string) {
 // to another folder. Each record is the same byte for byte, the engine serves
 // from each, shows the same, and does nothing a second time.
 func TestALogMovesOverTheWireAndBack(t *testing.T) {
+	long(t)
 	t.Parallel()
 	first, id := lived(t)
 	node := elsewhere(t)
@@ -417,6 +418,7 @@ func TestACopyRefusesWhatIsNotItsOwn(t *testing.T) {
 
 // TestACopyOfADamagedLogNamesTheDamage flips bytes of the source's files.
 func TestACopyOfADamagedLogNamesTheDamage(t *testing.T) {
+	long(t)
 	t.Parallel()
 	from := filled(t, 5_000)
 	files, err := filepath.Glob(filepath.Join(from, "log", "pebble", "*.log"))

@@ -27,6 +27,7 @@ func star(t *testing.T, args ...string) (total starTotals) {
 func imported(number string) string { return domain.Derive("import", starPlace, number) }
 
 func TestImportOfSTAR(t *testing.T) {
+	long(t)
 	t.Parallel()
 	data := folder(t)
 	first := star(t, sample, "--data", data)
@@ -122,6 +123,7 @@ func TestImportedDialoguesReadAsTheyWere(t *testing.T) {
 }
 
 func TestAFileThatIsCutOffIsNamed(t *testing.T) {
+	long(t)
 	t.Parallel()
 	data, file := folder(t), filepath.Join(folder(t), "cut.jsonl.gz")
 	good, err := os.ReadFile(sample)

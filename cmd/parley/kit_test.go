@@ -6,11 +6,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +34,23 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if err := crowd(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(exitFail)
+	}
 	os.Exit(m.Run())
+}
+
+// crowd lets twice as many tests run side by side as there are processors, unless
+// told otherwise: most of them wait for processes.
+func crowd() error {
+	flag.Parse()
+	told := false
+	flag.Visit(func(f *flag.Flag) { told = told || f.Name == "test.parallel" })
+	if told {
+		return nil
+	}
+	return flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
 }
 
 // patience ends what hangs. It says nothing of how fast anything is: a busy

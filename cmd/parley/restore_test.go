@@ -206,6 +206,7 @@ func flipped(b []byte, at int) []byte {
 // TestRestoreRefusesABackupInTheDataFolder keeps the only copy there may be:
 // what lies where a restore that was cut off left its half is cleared away.
 func TestRestoreRefusesABackupInTheDataFolder(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := serveHere(t, folder(t))
 	furnish(t, s)

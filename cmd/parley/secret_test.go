@@ -77,6 +77,7 @@ func inTheClear(t *testing.T, data string) (found []string) {
 }
 
 func TestNoTextLiesInTheClear(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := serveProcess(t, folder(t))
 	h, conversation := secrets(t, s)
@@ -100,6 +101,7 @@ func TestNoTextLiesInTheClear(t *testing.T) {
 }
 
 func TestAUD4_WithoutTheKeyEverythingElseIsStillTold(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := serveHere(t, folder(t))
 	h, conversation := secrets(t, s)

@@ -58,6 +58,7 @@ func TestViewsAreRebuiltAndVerified(t *testing.T) {
 }
 
 func TestVerifyFindsARowThatWasChangedByHand(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := serveHere(t, folder(t))
 	h := furnish(t, s)
