@@ -48,6 +48,10 @@ func connectCatalogue(dir, path string) (*catalogue, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What was answered to stay, such as a pause, stays when the power fails.
+	if err := w.once("PRAGMA synchronous = FULL"); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
 	err = w.exec(`CREATE TABLE IF NOT EXISTS projections (name TEXT PRIMARY KEY, version INTEGER NOT NULL, file TEXT NOT NULL,
 		state TEXT NOT NULL) WITHOUT ROWID`, nil)
 	if err != nil {
@@ -90,7 +94,8 @@ func (c *catalogue) put(rows ...activeFile) error {
 }
 
 // sweep deletes the databases that no row names: an unfinished rebuild, or one
-// that was replaced just before a crash.
+// that was replaced just before a crash; and what was left beside one that is gone,
+// or SQLite would take it for the journal of the next that has its name.
 func (c *catalogue) sweep(rows map[string]activeFile) error {
 	named := map[string]bool{}
 	for _, r := range rows {
@@ -101,8 +106,9 @@ func (c *catalogue) sweep(rows map[string]activeFile) error {
 		return fmt.Errorf("projections: %w", err)
 	}
 	for _, f := range files {
-		if _, _, ok := numbers(f.Name()); ok && !named[f.Name()] {
-			if err := removeSQLite(filepath.Join(c.dir, f.Name())); err != nil {
+		database := strings.TrimSuffix(strings.TrimSuffix(f.Name(), "-wal"), "-shm")
+		if _, _, ok := numbers(database); ok && !named[database] {
+			if err := removeSQLite(filepath.Join(c.dir, database)); err != nil {
 				return err
 			}
 		}

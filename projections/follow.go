@@ -110,8 +110,12 @@ func (r *Runner) advance(ctx context.Context, items []item, read eventstore.Posi
 	return next, nil
 }
 
-// advanceOne folds a chunk into one generation and writes it when that is due.
+// advanceOne folds a chunk into one generation and writes it when that is due. A
+// generation that was thrown back since, as a pause failed, is caught up before.
 func (r *Runner) advanceOne(ctx context.Context, s *slot, g *generation, chunk []item, last eventstore.Position, caughtUp bool) (time.Duration, error) {
+	if err := g.catchUp(ctx, r.cfg.Log, r.cfg.Codec, r.read); err != nil {
+		return 0, err
+	}
 	for i := range chunk {
 		if err := g.fold(ctx, r.cfg.Log, r.cfg.Codec, &chunk[i]); err != nil {
 			return 0, err

@@ -97,11 +97,17 @@ func (r *Runner) claim(names []string) ([]*slot, error) {
 	return slots, nil
 }
 
+// unclaim ends that. Whoever passed over a projection meanwhile that is to be made
+// anew is told again.
 func (r *Runner) unclaim(slots []*slot) {
 	for _, s := range slots {
 		s.mu.Lock()
 		s.building = nil
+		missing := s.gen == nil || s.stale
 		s.mu.Unlock()
+		if missing {
+			ring(r.missing)
+		}
 	}
 	r.ringAll()
 }

@@ -260,24 +260,37 @@ func (s *slot) advancing() *generation {
 	return s.gen
 }
 
-// resetAll throws away what is not written, after a failure. What cannot be
-// written any more is made anew, beside what is served.
+// resetAll resets all that is advanced.
 func (r *Runner) resetAll() error {
 	var errs []error
 	for _, s := range r.slots {
-		g := s.advancing()
-		if g == nil {
-			continue
-		}
-		errs = append(errs, g.discard())
-		if g.db.writer.broken != nil {
-			s.mu.Lock()
-			s.stale = true
-			s.mu.Unlock()
-			ring(r.missing)
+		if g := s.advancing(); g != nil {
+			errs = append(errs, r.reset(s, g))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// reset throws away what a generation has not written, after a failure. One that
+// cannot be written any more is made anew, beside what is served; one whose rows
+// may be old is not served until then.
+func (r *Runner) reset(s *slot, g *generation) error {
+	err := g.discard()
+	w := g.db.writer
+	if w.broken == nil {
+		return err
+	}
+	s.mu.Lock()
+	s.stale = true
+	if w.lost {
+		s.gen = nil
+	}
+	s.mu.Unlock()
+	ring(r.missing)
+	if w.lost {
+		err = errors.Join(err, g.db.retire())
+	}
+	return err
 }
 
 // slotOf finds a projection by its name.

@@ -141,7 +141,7 @@ func (r *Runner) Resume(ctx context.Context, name string) error {
 	s.mu.Unlock()
 	if g != nil && !stale && paused { // else there is nothing to do, or it is refused below
 		if err := r.build(ctx, slots, []*generation{g}, nil); err != nil {
-			return joinUndo(err, g.discard())
+			return joinUndo(err, r.reset(s, g))
 		}
 	}
 	return r.setPaused(ctx, name, false)
@@ -164,10 +164,10 @@ func (r *Runner) setPaused(ctx context.Context, name string, paused bool) error 
 		return nil
 	}
 	if err := g.catchUp(ctx, r.cfg.Log, r.cfg.Codec, r.read); err != nil {
-		return joinUndo(err, g.discard())
+		return joinUndo(err, r.reset(s, g))
 	}
 	if err := g.flush(); err != nil {
-		return joinUndo(err, g.discard())
+		return joinUndo(err, r.reset(s, g))
 	}
 	if err := r.cat.put(activeFile{name, s.p.Version, s.p.file(g.number), paused}); err != nil {
 		return err

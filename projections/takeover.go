@@ -35,21 +35,27 @@ func (w *writer) takeOver() error {
 	if err != nil {
 		return fmt.Errorf("projections: %w", err)
 	}
-	w.broken = errors.Join(bringToDisk(journal), journal.Close())
-	if w.broken == nil {
-		w.broken = w.moveJournal()
+	if w.broken = errors.Join(bringToDisk(journal), journal.Close()); w.broken != nil {
+		return w.broken
 	}
-	return w.broken
+	return w.moveJournal()
 }
 
 // moveJournal moves what lies in a journal that is on the disk, and brings the
-// database there.
-func (w *writer) moveJournal() (err error) {
+// database there. What could not be moved, for want of room as it may be, lies in
+// the journal as before, and is moved another time.
+func (w *writer) moveJournal() error {
 	if err := w.once("PRAGMA synchronous = OFF"); err != nil {
 		return err
 	}
-	w.held, err = w.journal("PASSIVE")
-	return errors.Join(err, w.once("PRAGMA synchronous = NORMAL"), bringToDisk(w.file))
+	held, err := w.journal("PASSIVE")
+	if err == nil {
+		w.held = held
+	}
+	synced := bringToDisk(w.file)
+	w.lost = synced != nil
+	w.broken = errors.Join(synced, w.once("PRAGMA synchronous = NORMAL"))
+	return errors.Join(err, w.broken)
 }
 
 // journal runs a checkpoint of SQLite's and tells how many pages are left to be

@@ -19,6 +19,7 @@ type writer struct {
 	file     *os.File // the database's, closed after the connections: to close it takes their locks from SQLite
 	held     int64    // pages of the journal that a reader kept from being taken over
 	broken   error    // what was to be on the disk is not: nothing is written any more, and the file is made anew
+	lost     bool     // that is so of the database itself: what is read of it may be old
 	conn     driver.Conn
 	prepared map[string]*prepared
 	args     []driver.NamedValue
@@ -202,6 +203,12 @@ func (w *writer) close() error {
 	var errs []error
 	for _, s := range w.prepared {
 		errs = append(errs, s.Close())
+	}
+	if w.broken != nil {
+		// SQLite deletes the journal as it closes. The database goes first, or a kill
+		// in between would leave one that looks whole. Where a file that is open cannot
+		// be deleted, it goes below.
+		_ = removeSQLite(w.path)
 	}
 	errs = append(errs, w.conn.Close())
 	if w.file != nil {
