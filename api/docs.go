@@ -56,9 +56,12 @@ func (s *Server) readyz(c echo.Context) error {
 	if s.opts.Ready != nil {
 		reasons = s.opts.Ready()
 	}
-	if _, err := s.engine.Log.Info(c.Request().Context()); err != nil {
+	switch info, err := s.engine.Log.Info(c.Request().Context()); {
+	case err != nil:
 		s.logger.Error("the log does not answer", "error", err)
 		reasons = append(reasons, "the log does not answer")
+	case info.Stopped != nil:
+		reasons = append(reasons, "the log takes nothing more since a write failed: look at the disk, then start the server again")
 	}
 	if s.stopping.Err() != nil {
 		reasons = append(reasons, "the server is stopping")

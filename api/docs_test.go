@@ -76,6 +76,12 @@ func TestTheServerTellsHowItIs(t *testing.T) {
 	if a, body := r.ask("GET", "/readyz", "", ""); a.StatusCode != 200 {
 		t.Errorf("%d %s", a.StatusCode, body)
 	}
+	log := r.engine.Log.(*memLog)
+	log.stopped.Store(true)
+	if a, body := r.ask("GET", "/readyz", "", ""); a.StatusCode != 503 || !strings.Contains(body, "look at the disk") {
+		t.Errorf("%d %s", a.StatusCode, body)
+	}
+	log.stopped.Store(false)
 	r.ask("GET", "/v1/me", "", "")
 	_, text := r.ask("GET", "/metrics", "", "")
 	for _, line := range []string{

@@ -13,6 +13,7 @@ func TestAPI1_TextThatIsNoUTF8IsRefused(t *testing.T) {
 		step{As: "visitor:v1", Do: "POST /v1/conversations/${c}/messages", Body: "{\"text\":\"Zo\xeb\"}", Status: 400, Contains: []string{`"code":"invalid_body"`, `"field":"text"`, "UTF-8"}},
 		step{As: "admin:root", Do: "PUT /v1/queues/s%e4le", Body: `{"name":"Sale"}`, Status: 400, Contains: []string{`"field":"queue"`, "UTF-8"}},
 		step{As: "admin:root", Do: "GET /v1/contacts?cursor=%ff", Status: 400, Contains: []string{`"field":"cursor"`, "UTF-8"}},
+		step{As: "visitor:v1", Do: "GET /v1/conversations/${c}%00", Status: 400, Contains: []string{`"field":"conversation"`, "control character"}},
 		step{As: "visitor:v1", Do: "GET /v1/conversations/%ff/feed", Status: 400, Contains: []string{`"field":"conversation"`}},
 	)
 	if after := h.head(); after != before {

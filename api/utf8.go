@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -26,6 +27,9 @@ func validAddress(c echo.Context) error {
 		}
 		if !utf8.ValidString(value) {
 			return domain.Invalid(name, "the address is not UTF-8 here")
+		}
+		if strings.ContainsFunc(value, unicode.IsControl) {
+			return domain.Invalid(name, "the address holds a control character here")
 		}
 	}
 	for name, values := range c.QueryParams() {

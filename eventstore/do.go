@@ -59,6 +59,12 @@ func Do[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id strin
 	if err != nil {
 		return Outcome{}, err
 	}
+	if named {
+		if err := e.doing.enter(ctx, m.Command); err != nil {
+			return Outcome{}, err
+		}
+		defer e.doing.leave(m.Command)
+	}
 	stream := k.Stream(id)
 	en, err := e.states.acquire(ctx, stream)
 	if err != nil {

@@ -139,8 +139,9 @@ type Mark struct {
 
 // Info tells of a log.
 type Info struct {
-	Store string   // names this log among all logs, in positions
-	Head  Position // the last acknowledged record's
+	Store   string   // names this log among all logs, in positions
+	Head    Position // the last acknowledged record's
+	Stopped error    // why nothing more is appended: ErrStopped; nil while it is
 }
 
 // Log is the whole contract of a store. All of it may be called by many
@@ -204,7 +205,7 @@ var (
 	// ErrStopped is answered by every append and mark after a write of unknown
 	// outcome: the log no longer knows what is on disk. Reading goes on. Opening
 	// the folder again shows what was written.
-	ErrStopped = errors.New("eventstore: the log stopped after a failed write: look at the disk, then start again")
+	ErrStopped = errors.New("eventstore: nothing more is recorded after a failed write: look at the disk, then start again")
 )
 
 // ConflictError tells that another writer was first.

@@ -34,6 +34,11 @@ func openCatalogue(dir string) (*catalogue, error) {
 	}
 	path := filepath.Join(dir, "catalogue.db")
 	c, err := connectCatalogue(dir, path)
+	if err == nil {
+		if _, unread := c.all(); unread != nil {
+			err = errors.Join(unread, c.close())
+		}
+	}
 	if err != nil {
 		if err := removeSQLite(path); err != nil {
 			return nil, err

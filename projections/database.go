@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"parley/eventstore"
 )
@@ -18,6 +19,8 @@ type database struct {
 	reading *sql.DB
 	writer  *writer
 	readers chan *reader
+	damage  atomic.Pointer[error] // what a query has found wrong with the file
+	alarm   func()                // tells who advances it of that
 
 	mu      sync.Mutex
 	users   int  // views open on it
@@ -52,7 +55,7 @@ func createDatabase(path string, p *Projection, store string) (*database, error)
 	}
 	d, err := connect(path, toBuild)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, removeSQLite(path))
 	}
 	err = d.writer.atomic(func() error {
 		if err := d.writer.all(ownTables); err != nil {
@@ -67,7 +70,7 @@ func createDatabase(path string, p *Projection, store string) (*database, error)
 		return d.writer.exec("INSERT INTO parley_checkpoint VALUES (1, 0, ?, ?, ?, 0, 0)", []any{store, p.Version, p.schema()})
 	})
 	if err != nil {
-		return nil, errors.Join(err, d.close())
+		return nil, errors.Join(err, d.remove())
 	}
 	return d, nil
 }
@@ -238,7 +241,7 @@ func (d *database) borrow(ctx context.Context) (*reader, error) {
 			conn, err := d.reading.Conn(ctx)
 			if err != nil {
 				d.readers <- r
-				return nil, fmt.Errorf("projections: %w", err)
+				return nil, d.heed(fmt.Errorf("projections: %w", err))
 			}
 			r.conn, r.prepared = conn, map[string]*sql.Stmt{}
 		}

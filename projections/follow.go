@@ -81,6 +81,9 @@ func (r *Runner) kinds() (out []string) {
 func (r *Runner) advance(ctx context.Context, items []item, read eventstore.Position, caughtUp bool) (time.Duration, error) {
 	r.step.Lock()
 	defer r.step.Unlock()
+	if err := r.throwAway(); err != nil {
+		return 0, errors.Join(err, r.resetAll())
+	}
 	now := time.Now()
 	if len(items) > 0 {
 		r.busy.Store(now.UnixNano())

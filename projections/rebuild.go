@@ -122,6 +122,7 @@ func (r *Runner) create(s *slot) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
+	db.alarm = r.alarm
 	g, err := openGeneration(&s.p, number, db, checkpoint{})
 	if err != nil {
 		return nil, errors.Join(err, db.remove())

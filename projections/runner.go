@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -51,6 +52,7 @@ type Config struct {
 	Dir         string // the folder of the databases; all of it may be deleted
 	Projections []Projection
 	Now         func() time.Time // nil is time.Now; only for the times it tells
+	Logger      *slog.Logger     // is told what keeps the views from going on; nil: nobody
 }
 
 // Runner keeps projections up to date and serves snapshots of them.
@@ -94,6 +96,9 @@ type slot struct {
 func Open(ctx context.Context, cfg Config) (*Runner, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &Runner{cfg: cfg, room: bytesBuilt, byName: map[string]*slot{}, urgent: make(chan struct{}, 1), missing: make(chan struct{}, 1), watchers: map[chan struct{}]struct{}{}}
 	for _, p := range cfg.Projections {
@@ -144,6 +149,7 @@ func (r *Runner) openSlot(s *slot, row activeFile, info eventstore.Info) error {
 		return db.close() // the rows cannot be read, or tell of what is not in this log
 	}
 	s.stale = c.Version != s.p.Version
+	db.alarm = r.alarm
 	if s.gen, err = openGeneration(&s.p, s.number, db, c); err != nil {
 		s.gen = nil
 		return db.close()
@@ -151,6 +157,9 @@ func (r *Runner) openSlot(s *slot, row activeFile, info eventstore.Info) error {
 	s.gen.progress.advanced = r.cfg.Now()
 	return nil
 }
+
+// alarm has the follower look at what is damaged.
+func (r *Runner) alarm() { ring(r.urgent) }
 
 // Run keeps all projections up to date until ctx is done. A failing database
 // or log is tried again; Status tells of it.
@@ -193,12 +202,17 @@ func (r *Runner) retry(ctx context.Context, run func(context.Context) error) err
 	}
 }
 
-// fail notes a failure where Status shows it.
+// fail notes a failure where Status shows it, and tells of it once.
 func (r *Runner) fail(err error) {
+	known := true
 	for _, s := range r.slots {
 		s.mu.Lock()
+		known = known && s.failure == err.Error()
 		s.failure = err.Error()
 		s.mu.Unlock()
+	}
+	if !known {
+		r.cfg.Logger.Error("the views do not go on, and try again", "error", err)
 	}
 	r.ringAll()
 }
@@ -275,10 +289,13 @@ func (r *Runner) resetAll() error {
 // cannot be written any more is made anew, beside what is served; one whose rows
 // may be old is not served until then.
 func (r *Runner) reset(s *slot, g *generation) error {
-	err := g.discard()
 	w := g.db.writer
 	if w.broken == nil {
-		return err
+		return g.discard()
+	}
+	var err error
+	if !w.lost {
+		err = g.discard()
 	}
 	s.mu.Lock()
 	s.stale = true

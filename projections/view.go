@@ -41,7 +41,7 @@ func openView(ctx context.Context, d *database, saved, shown eventstore.Position
 	v := &View{from: d, r: r}
 	if _, err := r.conn.ExecContext(ctx, "BEGIN"); err != nil {
 		v.r.drop()
-		return nil, errors.Join(fmt.Errorf("projections: %w", err), v.giveBack())
+		return nil, errors.Join(d.heed(fmt.Errorf("projections: %w", err)), v.giveBack())
 	}
 	err = v.each(ctx, "SELECT position FROM parley_checkpoint", nil, func(values []any) error {
 		n, _ := values[0].(int64)
@@ -116,15 +116,15 @@ func (v *View) each(ctx context.Context, text string, args []any, each func([]an
 		}
 		var err error
 		if s, err = v.r.conn.PrepareContext(ctx, text); err != nil {
-			return fmt.Errorf("projections: %w in %s", err, text)
+			return v.from.heed(fmt.Errorf("projections: %w in %s", err, text))
 		}
 		v.r.prepared[text] = s
 	}
 	rows, err := s.QueryContext(ctx, arguments(args)...)
 	if err != nil {
-		return fmt.Errorf("projections: %w in %s", err, text)
+		return v.from.heed(fmt.Errorf("projections: %w in %s", err, text))
 	}
-	return eachRow(rows, each)
+	return v.from.heed(eachRow(rows, each))
 }
 
 // arguments gives times as their columns hold them.

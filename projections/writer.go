@@ -54,7 +54,7 @@ func (w *writer) statement(text string) (*prepared, error) {
 	}
 	stmt, err := w.conn.Prepare(text)
 	if err != nil {
-		return nil, fmt.Errorf("projections: %w in %s", err, text)
+		return nil, w.heed(fmt.Errorf("projections: %w in %s", err, text))
 	}
 	s := &prepared{Stmt: stmt}
 	var ok bool
@@ -109,7 +109,7 @@ func (w *writer) run(text string, args []any) (driver.Result, error) {
 	}
 	done, err := s.exec.ExecContext(context.Background(), values)
 	if err != nil {
-		return nil, fmt.Errorf("projections: %w in %s", err, text)
+		return nil, w.heed(fmt.Errorf("projections: %w in %s", err, text))
 	}
 	return done, nil
 }
@@ -151,7 +151,7 @@ func (w *writer) load(text string, args []any, each func([]any) error) (err erro
 	}
 	rows, err := s.query.QueryContext(context.Background(), values)
 	if err != nil {
-		return fmt.Errorf("projections: %w in %s", err, text)
+		return w.heed(fmt.Errorf("projections: %w in %s", err, text))
 	}
 	defer func() {
 		if closing := rows.Close(); err == nil {
@@ -165,7 +165,7 @@ func (w *writer) load(text string, args []any, each func([]any) error) (err erro
 			if errors.Is(err, io.EOF) {
 				return nil
 			}
-			return fmt.Errorf("projections: %w in %s", err, text)
+			return w.heed(fmt.Errorf("projections: %w in %s", err, text))
 		}
 		for i := range read {
 			out[i] = read[i]

@@ -107,6 +107,14 @@ func nodeName(data string) (string, error) {
 // (product.md §11).
 func (h *house) timers(ctx context.Context) ([]domain.Timer, eventstore.Position, error) {
 	timers, at, err := projections.LoadTimers(ctx, h.log, h.engine.Codec, h.views.Due)
+	for projections.Spoiled(err) { // the view is made anew
+		select {
+		case <-time.After(100 * time.Millisecond):
+			timers, at, err = projections.LoadTimers(ctx, h.log, h.engine.Codec, h.views.Due)
+		case <-ctx.Done():
+			return nil, 0, ctx.Err()
+		}
+	}
 	if err != nil {
 		return nil, 0, err
 	}

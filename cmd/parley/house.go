@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,22 +26,23 @@ import (
 
 // house is everything wired together over one data folder.
 type house struct {
-	cfg     *config
-	logger  *slog.Logger
-	log     store
-	keys    keyStore
-	engine  *eventstore.Engine
-	runner  *projections.Runner
-	views   *projections.Views
-	reactor *eventstore.Reactor
-	erasure *eventstore.Reactor
-	bulk    *eventstore.Reactor // sees bulk actions through
-	parts   *eventstore.Reactor // ends the parts of agents who are not there
-	wheel   *eventstore.Wheel
-	server  *api.Server
-	run     string            // names this run of the node, for the feeds it serves
-	lease   *eventstore.Lease // who does what needs only one; nil where nobody else can
-	opened  []io.Closer
+	cfg       *config
+	logger    *slog.Logger
+	log       store
+	keys      keyStore
+	engine    *eventstore.Engine
+	runner    *projections.Runner
+	views     *projections.Views
+	reactor   *eventstore.Reactor
+	erasure   *eventstore.Reactor
+	bulk      *eventstore.Reactor // sees bulk actions through
+	parts     *eventstore.Reactor // ends the parts of agents who are not there
+	wheel     *eventstore.Wheel
+	server    *api.Server
+	run       string            // names this run of the node, for the feeds it serves
+	lease     *eventstore.Lease // who does what needs only one; nil where nobody else can
+	importing atomic.Int64      // how many imports run
+	opened    []io.Closer
 }
 
 // openHouse builds bottom up: log, keys, engine, views, API. Nothing runs yet.
@@ -74,7 +76,7 @@ func openHouse(ctx context.Context, cfg *config, logger *slog.Logger) (h *house,
 	own := eventstore.Own(h.log, kinds.All()) // what others wrote into the log is nobody's here
 	h.engine = eventstore.NewEngine(own, codec, policy.All(), time.Now)
 	h.engine.Terms = api.Terms(h.engine)
-	h.runner, err = projections.Open(ctx, projections.Config{Log: own, Codec: codec, Dir: cfg.views(), Projections: projections.All()})
+	h.runner, err = projections.Open(ctx, projections.Config{Log: own, Codec: codec, Dir: cfg.views(), Projections: projections.All(), Logger: logger})
 	if err != nil {
 		return h, err
 	}
@@ -181,11 +183,15 @@ func (h *house) duties(ctx context.Context) error {
 	})
 	g.Go(func() error { return h.sweepHolds(ctx) })
 	g.Go(func() error {
-		r := &router{engine: h.engine, views: h.views, zone: h.cfg.location, logger: h.logger}
+		r := &router{engine: h.engine, views: h.views, zone: h.cfg.location, logger: h.logger, rests: h.imports}
 		return r.run(ctx)
 	})
 	return g.Wait()
 }
+
+// imports tells whether something is being imported. A conversation of which half
+// is on record looks as if it waited: routing rests until all of it is.
+func (h *house) imports() bool { return h.importing.Load() > 0 }
 
 // servable refuses a log that is a copy not finished yet.
 func (h *house) servable(ctx context.Context) error {

@@ -138,6 +138,8 @@ func plain(r io.Reader) (io.Reader, error) {
 // answerImportStar is the server's side: dialogues in, lines of progress out,
 // the totals at the end.
 func (h *house) answerImportStar(w http.ResponseWriter, r *http.Request) error {
+	h.importing.Add(1)
+	defer h.importing.Add(-1)
 	lines := newLines(w)
 	total, err := importStar(r.Context(), h.engine, h.keys, r.Body, func(done int64) { lines.now(map[string]any{"done": done}) })
 	if err != nil {

@@ -142,6 +142,10 @@ func (h *house) answerImportJSONL(w http.ResponseWriter, r *http.Request) error 
 		log: h.log, codec: h.engine.Codec, keys: h.keys, write: r.URL.Query().Get("check") != "true",
 		streams: map[string]standingStream{}, progress: func(t jsonlTotals) { lines.now(map[string]any{"done": t}) },
 	}
+	if im.write {
+		h.importing.Add(1)
+		defer h.importing.Add(-1)
+	}
 	err := im.run(r.Context(), r.Body)
 	if err != nil {
 		return errors.Join(lines.write(map[string]any{"done": im.total}), lines.refuse("import_failed", err))

@@ -29,6 +29,7 @@ type router struct {
 	views  *projections.Views
 	zone   *time.Location // the organisation's
 	logger *slog.Logger
+	rests  func() bool // no rounds are held: nil is never
 
 	store string
 	board *routing.Board
@@ -169,6 +170,9 @@ func (r *router) round(ctx context.Context) (again time.Time, err error) {
 	}
 	r.refused, r.failed = nil, nil
 	now := r.engine.Now().Round(0).UTC().Truncate(time.Microsecond)
+	if r.rests != nil && r.rests() {
+		return now.Add(routerRetry), nil
+	}
 	result := r.board.Round(now, r.at.Text(r.store))
 	if err := r.carryOutAll(ctx, result.Choices); err != nil {
 		return time.Time{}, err

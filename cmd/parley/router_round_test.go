@@ -205,3 +205,22 @@ func follow(t *testing.T, h *house, r *router) {
 		r.take(step{position: rec.Position, fact: f, known: true})
 	}
 }
+
+// TestNoRoundIsHeldDuringAnImport imports: of a conversation a half may be on record,
+// which looks as if it waited.
+func TestNoRoundIsHeldDuringAnImport(t *testing.T) {
+	t.Parallel()
+	waitingRoom(t, 1, 1, func(h *house, _ *torn, r *router) {
+		r.at, r.rests = head(t, h), h.imports
+		h.importing.Add(1)
+		before := head(t, h)
+		again, err := r.round(t.Context())
+		if err != nil || again.IsZero() || head(t, h) != before {
+			t.Errorf("a round was held: %d after %d, again at %v, %v", head(t, h), before, again, err)
+		}
+		h.importing.Add(-1)
+		if _, err := r.round(t.Context()); err != nil || head(t, h) == before {
+			t.Errorf("no round was held after it: %v", err)
+		}
+	})
+}

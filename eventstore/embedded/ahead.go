@@ -82,14 +82,13 @@ type aheadFile struct {
 var zeros [aheadMost]byte
 
 func (f *aheadFile) Write(b []byte) (int, error) {
-	written := f.written.Load()
-	if end := written + int64(len(b)); end > f.filled && !f.never {
-		n, err := f.File.WriteAt(zeros[:min(max(written, aheadLeast), aheadMost)], end)
-		f.filled = end + int64(n)
-		f.never = err != nil // where there is no room for zeros there may be some for b
-	}
 	n, err := f.File.Write(b)
-	f.written.Add(int64(n))
+	written := f.written.Add(int64(n))
+	if err == nil && written > f.filled && !f.never { // after b, which there may be room for though there is none for zeros
+		n, err := f.File.WriteAt(zeros[:min(max(written, aheadLeast), aheadMost)], written)
+		f.filled = written + int64(n)
+		f.never = err != nil
+	}
 	return n, err
 }
 

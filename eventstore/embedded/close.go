@@ -47,7 +47,10 @@ func (l *Log) staysLocked() error {
 
 // abandon gives up a log that could not be opened.
 func (l *Log) abandon() error {
-	if l.db == nil {
+	switch {
+	case l.lock == nil: // whoever still opens it has it
+		return nil
+	case l.db == nil:
 		return l.lock.Close()
 	}
 	return l.closeFiles()

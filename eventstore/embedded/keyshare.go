@@ -28,6 +28,8 @@ type SharedKeys struct {
 	mu     sync.Mutex
 	places map[string]uint32 // slots by subject
 	count  uint32
+	synced uint32          // slots that are known to be on the disk
+	gone   map[uint32]bool // and of them those that are known to be destroyed there
 	failed error
 }
 
@@ -40,7 +42,7 @@ func OpenSharedKeys(dir string) (*SharedKeys, error) {
 	if err != nil {
 		return nil, locked(dir, err)
 	}
-	k := &SharedKeys{name: filepath.Join(dir, keysFile), lock: lock, places: map[string]uint32{}}
+	k := &SharedKeys{name: filepath.Join(dir, keysFile), lock: lock, places: map[string]uint32{}, gone: map[uint32]bool{}}
 	if k.writing, err = os.OpenFile(filepath.Join(dir, keysWriting), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -60,7 +62,7 @@ const keysWriting = "WRITING"
 func (k *SharedKeys) open(dir string) error {
 	one := &Keys{name: k.name, slots: map[string]*place{}}
 	err := one.open(vfs.Default, dir)
-	k.file, k.count = one.file, one.count
+	k.file, k.count, k.synced = one.file, one.count, one.count
 	for subject, p := range one.slots {
 		k.places[subject] = p.at
 		clear(p.key[:])
@@ -164,7 +166,7 @@ func (k *SharedKeys) find(subject string, make byte) (*slot, error) {
 	}
 	s, err := k.look(subject)
 	if err == nil && (s != nil || make == 0) {
-		return s, nil
+		return s, k.settle(subject, s)
 	}
 	err = k.alone(func() error {
 		if s, err = k.look(subject); err != nil || s != nil {
@@ -184,9 +186,40 @@ func (k *SharedKeys) find(subject string, make byte) (*slot, error) {
 		}
 		k.count++
 		k.places[subject] = k.count
+		k.synced = k.count
 		return nil
 	})
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	return s, k.settle(subject, s)
+}
+
+// settle sees that what another process may have written just now is on the disk
+// before anything is made of it: who writes holds the lock until it is.
+func (k *SharedKeys) settle(subject string, s *slot) error {
+	if s == nil {
+		return nil
+	}
+	at := k.places[subject]
+	if at <= k.synced && (s.state != slotDestroyed || k.gone[at]) {
+		return nil
+	}
+	read := k.count
+	if err := k.alone(k.file.Sync); err != nil {
+		return k.fail(err)
+	}
+	k.synced = max(k.synced, read)
+	if s.state == slotDestroyed {
+		k.gone[at] = true
+	}
+	return nil
+}
+
+// fail ends all writing: nobody knows what the disk holds.
+func (k *SharedKeys) fail(err error) error {
+	k.failed = fmt.Errorf("%w: %s could not be written: %w", eventstore.ErrStopped, k.name, err)
+	return k.failed
 }
 
 // look reads a subject's slot as it is on disk; nil when there is none. While
@@ -278,9 +311,9 @@ func (k *SharedKeys) write(s *slot, at uint32) error {
 		err = k.tell(max(acknowledged, k.count), destroyed)
 	}
 	if err != nil {
-		k.failed = fmt.Errorf("eventstore: %s could not be written, look at the disk, then start again: %w", k.name, err)
+		return k.fail(err)
 	}
-	return k.failed
+	return nil
 }
 
 // tell writes the header, and what was written before it, to disk.

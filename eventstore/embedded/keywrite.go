@@ -1,6 +1,10 @@
 package embedded
 
-import "fmt"
+import (
+	"fmt"
+
+	"parley/eventstore"
+)
 
 // write puts a slot on disk. Of all who wait at the same time one writes for
 // all, with a single sync; after a failure nothing is written any more, since
@@ -44,7 +48,7 @@ func (k *Keys) writeAll() {
 	k.mu.Lock()
 	k.writing = false
 	if err != nil {
-		k.failed = fmt.Errorf("eventstore: %s could not be written, look at the disk, then start again: %w", k.name, err)
+		k.failed = fmt.Errorf("%w: %s could not be written: %w", eventstore.ErrStopped, k.name, err)
 	} else {
 		k.durable = durable
 		for _, p := range batch {

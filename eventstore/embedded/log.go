@@ -138,7 +138,7 @@ func (l *Log) open(o Options, inner, store string, found bool) (err error) {
 			return l.unopened(err, inner)
 		}
 	}
-	if l.db, err = pebble.Open(inner, l.pebbleOptions(o, found)); err != nil {
+	if l.db, err = l.openPebble(inner, l.pebbleOptions(o, found)); err != nil {
 		if errors.Is(err, pebble.ErrDBDoesNotExist) {
 			return damaged("the log's files are missing", "the folder %s", inner)
 		}
@@ -171,6 +171,49 @@ func (l *Log) open(o Options, inner, store string, found bool) (err error) {
 	l.writer = newWriter(l, o, head, recorded)
 	return nil
 }
+
+// openPebble opens Pebble, unless the disk fails meanwhile: Pebble would try again
+// and again, and open in the end what this log writes to no more. The folder stays
+// locked until it has ended that.
+func (l *Log) openPebble(inner string, o *pebble.Options) (*pebble.DB, error) {
+	type outcome struct {
+		db  *pebble.DB
+		err error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		var out outcome
+		defer func() { done <- out }()
+		defer l.survive(&out.err)
+		out.db, out.err = pebble.Open(inner, o)
+	}()
+	halted := l.halt
+	var over <-chan time.Time
+	for {
+		select {
+		case out := <-done:
+			if out.err == nil {
+				out.err = l.stoppedBy()
+			}
+			return out.db, out.err
+		case <-halted: // it may be about to say so itself, and more clearly
+			halted, over = nil, time.After(openGrace)
+		case <-over:
+			lock := l.lock
+			l.lock = nil
+			go func() {
+				if out := <-done; out.db != nil {
+					_ = out.db.Close() // nothing was written to it
+				}
+				_ = lock.Close()
+			}()
+			return nil, l.stoppedBy()
+		}
+	}
+}
+
+// openGrace is how long Pebble may take to end after a failure.
+const openGrace = time.Second
 
 // initial makes Pebble's files, and leaves them. Pebble makes its first write-ahead
 // log before it knows its own format: that one does not say how far the disk had
@@ -274,5 +317,5 @@ func (l *Log) get(key []byte) ([]byte, error) {
 // Info tells the store's name and the acknowledged head.
 func (l *Log) Info(context.Context) (eventstore.Info, error) {
 	head, _ := l.tail.state()
-	return eventstore.Info{Store: l.store, Head: head}, nil
+	return eventstore.Info{Store: l.store, Head: head, Stopped: l.stoppedBy()}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"math"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/uuid"
@@ -80,6 +81,9 @@ type scan struct {
 
 // scan finds the way to read a query.
 func (l *Log) scan(q eventstore.Query, head eventstore.Position) (*scan, error) {
+	if strings.IndexByte(q.Stream, 0) >= 0 {
+		return &scan{log: l, done: true}, nil // no stream has such a name, but its keys would look like another's
+	}
 	s := &scan{log: l, backwards: q.Backwards, head: head, exact: true, keep: newFilter(q)}
 	s.lo, s.hi = uint64(q.After)+1, uint64(head)
 	if q.Until != 0 {

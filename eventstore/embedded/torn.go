@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
 )
 
 // torn looks at the files of a log that was not closed: its write-ahead logs
@@ -20,14 +21,21 @@ import (
 // is damage when a good one behind it says that the disk had it already, or
 // when one byte alone is wrong with it: a disk that was cut off leaves whole
 // sectors of zeros or of what was there before.
+//
+// Of the manifests only the one that counts is looked at: of a new one, which the
+// marker does not name before it is synced, a crash leaves anything.
 func torn(f vfs.FS, dir string) error {
 	names, err := stillFiles(f, dir)
 	if err != nil {
 		return err
 	}
+	manifest, err := atomicfs.ReadMarker(f, f.PathJoin(dir, pebbleFolder), "manifest")
+	if err != nil {
+		return err
+	}
 	for _, name := range names {
 		format := formatOf(name)
-		if format == nil {
+		if format == nil || strings.HasPrefix(name, manifestPrefix) && manifest != "" && name != manifest {
 			continue
 		}
 		path := f.PathJoin(dir, pebbleFolder, name)
@@ -53,6 +61,8 @@ type chunks struct {
 	number uint32 // of a write-ahead log
 }
 
+const manifestPrefix = "MANIFEST-"
+
 // formatOf tells how a file is made; nil when it is not of chunks.
 func formatOf(name string) *chunks {
 	if number, ok := strings.CutSuffix(name, ".log"); ok {
@@ -62,7 +72,7 @@ func formatOf(name string) *chunks {
 		}
 		return &chunks{header: 19, first: 9, number: uint32(n)}
 	}
-	if strings.HasPrefix(name, "MANIFEST-") {
+	if strings.HasPrefix(name, manifestPrefix) {
 		return &chunks{header: 7, first: 1}
 	}
 	return nil

@@ -1,0 +1,60 @@
+package projections
+
+import (
+	"errors"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// damagedFile tells that an error says of a database that its file is damaged: no
+// more is read of it, and it is made anew.
+func damagedFile(err error) bool {
+	failed, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return false
+	}
+	code := failed.Code() & 0xff // without what SQLite says beyond that
+	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
+}
+
+// Spoiled tells that an error of a query says that the file of a view is damaged.
+// The view is made anew: whoever asks again waits for that.
+func Spoiled(err error) bool { return damagedFile(err) }
+
+// heed looks at what a statement of the writer's came to.
+func (w *writer) heed(err error) error {
+	if w.broken == nil && !w.building && damagedFile(err) {
+		w.broken, w.lost = err, true
+	}
+	return err
+}
+
+// heed looks at what a query came to; who advances the projection throws the file
+// away.
+func (d *database) heed(err error) error {
+	if damagedFile(err) && d.damage.CompareAndSwap(nil, &err) && d.alarm != nil {
+		d.alarm()
+	}
+	return err
+}
+
+// throwAway resets the projections of which a query has found the file damaged.
+// Call it with step held.
+func (r *Runner) throwAway() error {
+	var errs []error
+	for _, s := range r.slots {
+		s.mu.Lock()
+		g := s.gen
+		ours := g != nil && !(s.paused && s.building != nil) // or it is being caught up
+		s.mu.Unlock()
+		if !ours {
+			continue
+		}
+		if damage := g.db.damage.Load(); damage != nil {
+			g.db.writer.broken, g.db.writer.lost = *damage, true
+			errs = append(errs, *damage, r.reset(s, g))
+		}
+	}
+	return errors.Join(errs...)
+}
