@@ -1,9 +1,12 @@
 package api
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
+
+	"parley/eventstore"
 )
 
 func TestAPI1_TheServerServesItsContractAndDocs(t *testing.T) {
@@ -76,12 +79,12 @@ func TestTheServerTellsHowItIs(t *testing.T) {
 	if a, body := r.ask("GET", "/readyz", "", ""); a.StatusCode != 200 {
 		t.Errorf("%d %s", a.StatusCode, body)
 	}
-	log := r.engine.Log.(*memLog)
-	log.stopped.Store(true)
+	log := r.engine.Log
+	r.engine.Log = stoppedLog{log}
 	if a, body := r.ask("GET", "/readyz", "", ""); a.StatusCode != 503 || !strings.Contains(body, "look at the disk") {
 		t.Errorf("%d %s", a.StatusCode, body)
 	}
-	log.stopped.Store(false)
+	r.engine.Log = log
 	r.ask("GET", "/v1/me", "", "")
 	_, text := r.ask("GET", "/metrics", "", "")
 	for _, line := range []string{
@@ -97,4 +100,13 @@ func TestTheServerTellsHowItIs(t *testing.T) {
 			t.Errorf("/metrics lacks %s", line)
 		}
 	}
+}
+
+// stoppedLog takes nothing more.
+type stoppedLog struct{ eventstore.Log }
+
+func (l stoppedLog) Info(ctx context.Context) (eventstore.Info, error) {
+	info, err := l.Log.Info(ctx)
+	info.Stopped = eventstore.ErrStopped
+	return info, err
 }

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"parley/eventstore"
@@ -19,7 +18,6 @@ type memLog struct {
 	records []eventstore.Record
 	news    chan struct{}
 	broken  int // so many following reads fail
-	stopped atomic.Bool
 }
 
 func newMemLog() *memLog { return &memLog{news: make(chan struct{})} }
@@ -109,9 +107,5 @@ func (l *memLog) Mark(context.Context, string, func(eventstore.Mark) ([]byte, bo
 func (l *memLog) Info(context.Context) (eventstore.Info, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	info := eventstore.Info{Store: "mem", Head: eventstore.Position(len(l.records)) * 3}
-	if l.stopped.Load() {
-		info.Stopped = eventstore.ErrStopped
-	}
-	return info, nil
+	return eventstore.Info{Store: "mem", Head: eventstore.Position(len(l.records)) * 3}, nil
 }
