@@ -73,7 +73,9 @@ func TestADamagedFileIsMadeAnew(t *testing.T) {
 				if err := r.Resume(t.Context(), "toy"); err == nil {
 					t.Fatal("it was resumed")
 				}
-				awaitState(t, r, func(s Status) bool { return s.State == StatePaused && s.File != "" && s.File != path && s.Building == nil })
+				awaitState(t, r, func(s Status) bool {
+					return s.State == StatePaused && s.File != "" && s.File != path && s.Building == nil
+				})
 				if err := r.Resume(t.Context(), "toy"); err != nil {
 					t.Fatal(err)
 				}

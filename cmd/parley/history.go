@@ -30,7 +30,7 @@ shows how things stood then.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&asOf, "as-of", "", "a time such as 2026-11-20T09:30:00Z, or a position")
+	cmd.Flags().StringVar(&asOf, "as-of", "", "a time by which it happened, such as 2026-11-20T09:30:00Z, or a position")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the events as JSON")
 	return cmd
 }
