@@ -39,22 +39,22 @@ func (d *database) heed(err error) error {
 	return err
 }
 
-// throwAway resets the projections of which a query has found the file damaged.
-// Call it with step held.
+// throwAway serves no more what a query has found damaged. Call it with step held.
 func (r *Runner) throwAway() error {
 	var errs []error
 	for _, s := range r.slots {
 		s.mu.Lock()
 		g := s.gen
-		ours := g != nil && !(s.paused && s.building != nil) // or it is being caught up
-		s.mu.Unlock()
-		if !ours {
+		if g == nil || g.db.damage.Load() == nil || s.paused && s.building != nil { // who resumes it comes upon it as well
+			s.mu.Unlock()
 			continue
 		}
-		if damage := g.db.damage.Load(); damage != nil {
-			g.db.writer.broken, g.db.writer.lost = *damage, true
-			errs = append(errs, *damage, r.reset(s, g))
-		}
+		s.gen, s.stale = nil, true
+		s.mu.Unlock()
+		w := g.db.writer
+		w.broken, w.lost = *g.db.damage.Load(), true
+		ring(r.missing)
+		errs = append(errs, w.broken, g.db.retire())
 	}
 	return errors.Join(errs...)
 }
