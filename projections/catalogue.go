@@ -35,17 +35,18 @@ func openCatalogue(dir string) (*catalogue, error) {
 	path := filepath.Join(dir, "catalogue.db")
 	c, err := connectCatalogue(dir, path)
 	if err == nil {
-		if _, unread := c.all(); unread != nil {
-			err = errors.Join(unread, c.close())
+		_, unread := c.all()
+		if unread == nil {
+			return c, nil
 		}
-	}
-	if err != nil {
-		if err := removeSQLite(path); err != nil {
+		if err = errors.Join(unread, c.close()); !damagedFile(unread) && !foreign(unread) {
 			return nil, err
 		}
-		return connectCatalogue(dir, path)
 	}
-	return c, nil
+	if err := removeSQLite(path); err != nil {
+		return nil, err
+	}
+	return connectCatalogue(dir, path)
 }
 
 func connectCatalogue(dir, path string) (*catalogue, error) {

@@ -323,7 +323,7 @@ func (r *Runner) slotOf(name string) (*slot, error) {
 func (r *Runner) Close() error {
 	r.step.Lock()
 	defer r.step.Unlock()
-	var errs []error
+	errs := []error{r.throwAway()}
 	for _, s := range r.slots {
 		if g := s.advancing(); g != nil {
 			errs = append(errs, g.flush())

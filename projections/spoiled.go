@@ -18,6 +18,12 @@ func damagedFile(err error) bool {
 	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 }
 
+// foreign tells that a statement does not fit the tables of a database.
+func foreign(err error) bool {
+	failed, ok := errors.AsType[*sqlite.Error](err)
+	return ok && failed.Code()&0xff == sqlite3.SQLITE_ERROR
+}
+
 // Spoiled tells that an error of a query says that the file of a view is damaged.
 // The view is made anew: whoever asks again waits for that.
 func Spoiled(err error) bool { return damagedFile(err) }

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -104,4 +105,24 @@ func TestADamagedCatalogueIsMadeAnew(t *testing.T) {
 	cards(t, r, at)
 	settled(t, r)
 	same(t, r, "toy")
+}
+
+// TestDamageIsNotForgottenByACheckpoint moves the journal of a file that is known to
+// be damaged.
+func TestDamageIsNotForgottenByACheckpoint(t *testing.T) {
+	w, err := newWriter(filepath.Join(t.TempDir(), "rows.db"), toWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	if err := w.exec("CREATE TABLE texts (text TEXT NOT NULL)", nil); err != nil {
+		t.Fatal(err)
+	}
+	if w.file, err = os.OpenFile(w.path, os.O_RDWR, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.broken, w.lost = errors.New("it is damaged"), true
+	if err := w.moveJournal(); err == nil || w.broken == nil || !w.lost {
+		t.Errorf("it is forgotten: %v, %v", err, w.broken)
+	}
 }

@@ -36,6 +36,7 @@ func (w *writer) takeOver() error {
 		return fmt.Errorf("projections: %w", err)
 	}
 	if w.broken = errors.Join(bringToDisk(journal), journal.Close()); w.broken != nil {
+		w.lost = true // what could not be written is read from there as well
 		return w.broken
 	}
 	return w.moveJournal()
@@ -53,8 +54,8 @@ func (w *writer) moveJournal() error {
 		w.held = held
 	}
 	synced := bringToDisk(w.file)
-	w.lost = synced != nil
-	w.broken = errors.Join(synced, w.once("PRAGMA synchronous = NORMAL"))
+	w.lost = w.lost || synced != nil
+	w.broken = errors.Join(w.broken, synced, w.once("PRAGMA synchronous = NORMAL")) // the checkpoint may have come upon damage
 	return errors.Join(err, w.broken)
 }
 

@@ -45,7 +45,12 @@ func (h *house) loseFeeds(ctx context.Context) error {
 		return err
 	}
 	for page := (projections.Page{Limit: 200}); ; {
-		rows, next, _, err := h.views.Agents(ctx, page, info.Head)
+		var rows []projections.AgentRow
+		var next string
+		err := made(ctx, func() (err error) {
+			rows, next, _, err = h.views.Agents(ctx, page, info.Head)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -106,15 +111,12 @@ func nodeName(data string) (string, error) {
 // was lost counts only time the engine was up: he gets all of it again
 // (product.md §11).
 func (h *house) timers(ctx context.Context) ([]domain.Timer, eventstore.Position, error) {
-	timers, at, err := projections.LoadTimers(ctx, h.log, h.engine.Codec, h.views.Due)
-	for projections.Spoiled(err) { // the view is made anew
-		select {
-		case <-time.After(100 * time.Millisecond):
-			timers, at, err = projections.LoadTimers(ctx, h.log, h.engine.Codec, h.views.Due)
-		case <-ctx.Done():
-			return nil, 0, ctx.Err()
-		}
-	}
+	var timers []domain.Timer
+	var at eventstore.Position
+	err := made(ctx, func() (err error) {
+		timers, at, err = projections.LoadTimers(ctx, h.log, h.engine.Codec, h.views.Due)
+		return err
+	})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -138,4 +140,20 @@ func (h *house) grace(ctx context.Context) (domain.Seconds, error) {
 		return now.Grace, err
 	}
 	return agent.Grace, nil
+}
+
+// made asks a view again for as long as its file is damaged: it is made anew
+// meanwhile.
+func made(ctx context.Context, ask func() error) error {
+	for {
+		err := ask()
+		if !projections.Spoiled(err) && !errors.Is(err, projections.ErrBehind) {
+			return err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }

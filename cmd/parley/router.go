@@ -30,6 +30,7 @@ type router struct {
 	zone   *time.Location // the organisation's
 	logger *slog.Logger
 	rests  func() bool // no rounds are held: nil is never
+	rested bool        // the last time it was asked
 
 	store string
 	board *routing.Board
@@ -171,7 +172,17 @@ func (r *router) round(ctx context.Context) (again time.Time, err error) {
 	r.refused, r.failed = nil, nil
 	now := r.engine.Now().Round(0).UTC().Truncate(time.Microsecond)
 	if r.rests != nil && r.rests() {
+		r.rested = true
 		return now.Add(routerRetry), nil
+	}
+	if r.rested { // first all of it is put on the board
+		r.rested = false
+		info, err := r.engine.Log.Info(ctx)
+		if err != nil {
+			return time.Time{}, err
+		}
+		r.sees(info.Head)
+		return now, nil
 	}
 	result := r.board.Round(now, r.at.Text(r.store))
 	if err := r.carryOutAll(ctx, result.Choices); err != nil {

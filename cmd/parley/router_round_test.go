@@ -219,6 +219,9 @@ func TestNoRoundIsHeldDuringAnImport(t *testing.T) {
 			t.Errorf("a round was held: %d after %d, again at %v, %v", head(t, h), before, again, err)
 		}
 		h.importing.Add(-1)
+		if _, err := r.round(t.Context()); err != nil || r.seen != before {
+			t.Errorf("the board is not brought up to what was imported: %d of %d, %v", r.seen, before, err)
+		}
 		if _, err := r.round(t.Context()); err != nil || head(t, h) == before {
 			t.Errorf("no round was held after it: %v", err)
 		}

@@ -65,6 +65,9 @@ func (k *SharedKeys) open(dir string) error {
 	k.file, k.count, k.synced = one.file, one.count, one.count
 	for subject, p := range one.slots {
 		k.places[subject] = p.at
+		if p.state == slotDestroyed {
+			k.gone[p.at] = true
+		}
 		clear(p.key[:])
 	}
 	return err
@@ -136,9 +139,12 @@ func (k *SharedKeys) Destroy(subject string) error {
 	if k.failed != nil {
 		return k.failed
 	}
-	return k.alone(func() error {
-		return k.write(&slot{state: slotDestroyed, subject: subject}, k.places[subject])
-	})
+	at := k.places[subject]
+	err = k.alone(func() error { return k.write(&slot{state: slotDestroyed, subject: subject}, at) })
+	if err == nil {
+		k.gone[at] = true
+	}
+	return err
 }
 
 // Destroyed counts what was destroyed, by whomever: who keeps something made of
@@ -187,6 +193,9 @@ func (k *SharedKeys) find(subject string, make byte) (*slot, error) {
 		k.count++
 		k.places[subject] = k.count
 		k.synced = k.count
+		if make == slotDestroyed {
+			k.gone[k.count] = true
+		}
 		return nil
 	})
 	if err != nil {

@@ -25,8 +25,15 @@ func lockKeys(name string, shared bool) (io.Closer, error) {
 	if err := flock(f, how|syscall.LOCK_NB); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return f, nil
+	return heldFile{f}, nil
 }
+
+// heldFile is a file with a lock, which ends with it.
+type heldFile struct{ *os.File }
+
+// Close gives the lock back before the file: a process that is just being started
+// by this one has the file as well, until it runs.
+func (h heldFile) Close() error { return errors.Join(flock(h.File, syscall.LOCK_UN), h.File.Close()) }
 
 // lockWriting waits until no other holds the file's lock. It ends with the
 // process that holds it.
