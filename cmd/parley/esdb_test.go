@@ -239,6 +239,7 @@ func TestTheCertificateIsReadAgain(t *testing.T) {
 }
 
 func TestServingTheLogIsRefused(t *testing.T) {
+	long(t)
 	t.Parallel()
 	old, key, _ := certificate(t, time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
 	good := fileOf(t, "users", "a:writer:long enough\n")

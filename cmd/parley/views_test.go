@@ -22,6 +22,7 @@ func viewFile(t *testing.T, data, name string) string {
 }
 
 func TestViewsAreRebuiltAndVerified(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := serveHere(t, folder(t))
 	h := furnish(t, s)

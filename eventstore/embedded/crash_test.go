@@ -16,11 +16,12 @@ import (
 	"parley/eventstore"
 )
 
-// crashSeeds are the seeds to run: 40, or as many as PARLEY_CRASH_SEEDS says.
+// crashSeeds are the seeds to run: 40, a few of them in the short run, or as many as
+// PARLEY_CRASH_SEEDS says.
 func crashSeeds(t *testing.T) iter.Seq[uint64] {
 	n := 40
 	if testing.Short() {
-		n = 10
+		n = 5
 	}
 	if text := os.Getenv("PARLEY_CRASH_SEEDS"); text != "" {
 		var err error
