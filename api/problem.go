@@ -83,7 +83,7 @@ func (s *Server) problem(ctx context.Context, method string, err error) Problem 
 		return describe(&domain.Error{Code: "unavailable"})
 	case errors.Is(err, eventstore.ErrStopped):
 		s.logger.ErrorContext(ctx, "the log takes nothing more", "operation", callOf(ctx).operation.ID, "error", err)
-		return describe(&domain.Error{Code: "unavailable", Message: "the log takes nothing more since a write failed: whoever runs the server has to look at the disk and start it again; repeat a command then, with the same Idempotency-Key"})
+		return describe(&domain.Error{Code: "unavailable", Message: "nothing more is recorded since a write failed: whoever runs the server has to look at the disk and start it again; repeat a command then, with the same Idempotency-Key"})
 	case errors.As(err, &http4):
 		if p, ok := describeHTTP(http4); ok {
 			return p

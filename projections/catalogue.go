@@ -39,7 +39,7 @@ func openCatalogue(dir string) (*catalogue, error) {
 		if unread == nil {
 			return c, nil
 		}
-		if err = errors.Join(unread, c.close()); !damagedFile(unread) && !foreign(unread) {
+		if err = errors.Join(unread, c.close()); !Spoiled(unread) && !foreign(unread) {
 			return nil, err
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// damagedFile tells that an error says of a database that its file is damaged: no
-// more is read of it, and it is made anew.
-func damagedFile(err error) bool {
+// Spoiled tells that an error says of a view that its file is damaged. It is made
+// anew: whoever asks again waits for that.
+func Spoiled(err error) bool {
 	failed, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
 		return false
@@ -24,13 +24,9 @@ func foreign(err error) bool {
 	return ok && failed.Code()&0xff == sqlite3.SQLITE_ERROR
 }
 
-// Spoiled tells that an error of a query says that the file of a view is damaged.
-// The view is made anew: whoever asks again waits for that.
-func Spoiled(err error) bool { return damagedFile(err) }
-
 // heed looks at what a statement of the writer's came to.
 func (w *writer) heed(err error) error {
-	if w.broken == nil && !w.building && damagedFile(err) {
+	if w.broken == nil && !w.building && Spoiled(err) {
 		w.broken, w.lost = err, true
 	}
 	return err
@@ -39,7 +35,7 @@ func (w *writer) heed(err error) error {
 // heed looks at what a query came to; who advances the projection throws the file
 // away.
 func (d *database) heed(err error) error {
-	if damagedFile(err) && d.damage.CompareAndSwap(nil, &err) && d.alarm != nil {
+	if Spoiled(err) && d.damage.CompareAndSwap(nil, &err) && d.alarm != nil {
 		d.alarm()
 	}
 	return err

@@ -175,3 +175,64 @@ func tableText(t *testing.T, db *sql.DB, table string) string {
 	slices.Sort(lines)
 	return strings.Join(lines, "")
 }
+
+// TestAServerOutlivesDamagedViews writes garbage over the first page of every table
+// of every view: the server starts, stays, and makes them anew.
+func TestAServerOutlivesDamagedViews(t *testing.T) {
+	long(t)
+	t.Parallel()
+	s := serveHere(t, folder(t))
+	h := furnish(t, s)
+	id := h.ask("Where is my parcel?")
+	hold := h.engage(t, id)
+	s.stop()
+	files, err := filepath.Glob(filepath.Join(s.data, "views", "*.v*.db"))
+	if err != nil || len(files) < 10 {
+		t.Fatalf("the views are %v: %v", files, err)
+	}
+	for _, file := range files {
+		garble(t, file)
+	}
+	again := serveProcess(t, s.data)
+	h.again(again)
+	h.close(id, hold)
+	h.engage(t, h.ask("And my other one?"))
+	eventually(t, "every view is right", func() bool {
+		return parley(t, "projections", "verify", "--all", "--data", s.data).code == exitOK
+	})
+	again.stop()
+}
+
+// garble writes garbage over the first page of each table of a view.
+func garble(t *testing.T, file string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pages []int64
+	rows, err := db.Query("SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'parley_%'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		var page int64
+		if err := rows.Scan(&page); err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, page)
+	}
+	if err := errors.Join(rows.Err(), rows.Close(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	bad, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages {
+		copy(bad[(page-1)*4096:page*4096], strings.Repeat("\xa5", 4096))
+	}
+	if err := os.WriteFile(file, bad, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
