@@ -51,6 +51,8 @@ var refusals = map[string]refusal{
 	"contended":     {conflict, "Others were first, again and again", "API-1", "Repeat it with the same Idempotency-Key."},
 	"internal":      {http.StatusInternalServerError, "Something went wrong inside", "API-1", "It is not your fault and was written down: quote the reference."},
 	"backup_failed": {http.StatusInternalServerError, "The backup could not be written", "API-1", "The outcome says why: make room or name another folder, and do it again."},
+	"import_failed": {http.StatusInternalServerError, "The import could not be finished", "API-1", "The outcome says why, and where: mend it and import the same again, what is there is passed over."},
+	"damaged":       {http.StatusInternalServerError, "The log is damaged", "API-1", "The outcome names what is damaged: run parley check, and restore from a backup."},
 	"erased":        {gone, "It was erased", "AUD-4", "The person's data were erased for good."},
 
 	// What there is not.

@@ -42,9 +42,12 @@ func (l *Log) Check(ctx context.Context, progress func(done, total uint64)) (Rep
 	c := &check{
 		log: l, snap: l.db.NewSnapshot(), head: head, progress: progress,
 		report: Report{Store: l.store, Head: head},
-		counts: map[byte]uint64{},
+		counts: map[byte]uint64{}, indexes: map[byte]*pebble.Iterator{},
 	}
 	err := c.run(ctx)
+	for _, it := range c.indexes {
+		err = errors.Join(err, c.found(it.Close()))
+	}
 	if err := errors.Join(err, c.snap.Close()); err != nil {
 		return c.report, err
 	}
@@ -63,6 +66,8 @@ type check struct {
 	progress func(done, total uint64)
 	report   Report
 	counts   map[byte]uint64 // records that each space must hold
+	indexes  map[byte]*pebble.Iterator
+	entry    entry
 	key      []byte
 }
 
@@ -183,22 +188,28 @@ func (c *check) record(n uint64, value []byte) error {
 			return err
 		}
 	}
-	entries := [][]byte{entryKey(nil, spaceKind, r.Kind(), n), entryKey(nil, spaceName, r.Name, n)}
 	if r.Command != uuid.Nil {
-		entries = append(entries, commandKey(nil, r.Command, r.Position))
-		if mark, err := c.get(commandPrefix(nil, r.Command)); err != nil || mark == nil {
+		c.key = commandPrefix(c.key, r.Command)
+		if mark, err := c.get(c.key); err != nil || mark == nil {
 			if err := c.either(err, "it is not marked as being on record", "the command %s", r.Command); err != nil {
 				return err
 			}
 		}
-	}
-	for _, key := range entries {
-		c.counts[key[0]]++
-		if entry, err := c.get(key); err != nil || entry == nil {
-			if err := c.either(err, "it does not name the record at position "+fmt.Sprint(n), "the index entry %q", key); err != nil {
-				return err
-			}
+		if err := c.indexed(spaceCommand, c.key, n); err != nil {
+			return err
 		}
+	}
+	if err := c.indexed(spaceKind, prefixKey(c.key, spaceKind, r.Kind()), n); err != nil {
+		return err
+	}
+	return c.indexed(spaceName, prefixKey(c.key, spaceName, r.Name), n)
+}
+
+// indexed sees that an index names a record.
+func (c *check) indexed(space byte, prefix []byte, n uint64) error {
+	c.counts[space]++
+	if ok, err := c.names(space, prefix, n); err != nil || !ok {
+		return c.either(err, "it does not name the record at position "+fmt.Sprint(n), "the index entry %q", at(prefix, n))
 	}
 	return nil
 }

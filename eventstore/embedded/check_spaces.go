@@ -5,6 +5,9 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"parley/eventstore"
 )
@@ -48,40 +51,49 @@ func (c *check) streams(ctx context.Context) error {
 // ordinals count.
 func (c *check) index(ctx context.Context, space byte) error {
 	var list, marked []byte
-	next, total := uint64(0), uint64(0)
+	var e entry
+	before, next, total := uint64(0), uint64(0), uint64(0)
 	err := c.each(ctx, space, func(key, value []byte) error {
-		if marked != nil && !bytes.HasPrefix(key, marked) {
+		prefix := key[:prefixOf(key)]
+		if marked != nil && !bytes.Equal(prefix, marked) {
 			if err := c.say("it is marked as being on record and is not", "the command %x", marked[1:]); err != nil {
 				return err
 			}
 		}
-		if marked = nil; space == spaceCommand && len(key) == commandMark {
+		marked = nil
+		if len(key) < 10 || space == spaceCommand && len(key) < commandMark {
+			return c.say("a key has the wrong length", "the key %x", key)
+		}
+		if !readEntry(&e, len(prefix), key, value) {
+			return c.say("it cannot be read", "the index entry %q", key)
+		}
+		if !bytes.Equal(prefix, list) {
+			list, before, next = append(list[:0], prefix...), 0, 0
+		}
+		if len(e.run) == 0 {
 			marked = append(marked, key...)
 			return nil
 		}
-		if len(key) < 10 {
-			return c.say("a key has the wrong length", "the key %x", key)
+		if e.run[0] <= before {
+			return c.say("it names a record out of order", "the index entry %q", key)
 		}
-		prefix := key[:len(key)-8]
-		p := binary.BigEndian.Uint64(key[len(prefix):])
-		if eventstore.Position(p) > c.head {
-			if other, err := c.get(positionKey(nil, eventstore.Position(p))); err != nil || other != nil {
-				return c.found(err) // appended since the check began
-			}
-			return c.say("it names a record that is not there", "the index entry %q", key)
+		before = e.run[len(e.run)-1]
+		known := within(e.run, 0, uint64(c.head))
+		total += uint64(len(known))
+		for _, p := range e.run[len(known):] {
+			if other, err := c.get(positionKey(nil, eventstore.Position(p))); err == nil && other == nil {
+				return c.say("it names a record that is not there", "the index entry %q", key)
+			} else if err != nil {
+				return c.found(err)
+			} // appended since the check began
 		}
-		total++
 		if space == spaceCommand {
 			return nil
 		}
-		if !bytes.Equal(prefix, list) {
-			list, next = append(list[:0], prefix...), 0
-		}
-		n, _ := binary.Uvarint(value)
-		want := next
-		next = n + 1
+		n, want := e.ordinal+1-uint64(len(e.run)), next
+		next = e.ordinal + 1
 		if n != want {
-			return c.say(fmt.Sprintf("its ordinal is %d and should be %d", n, want), "the index entry %q", key)
+			return c.say(fmt.Sprintf("its first ordinal is %d and should be %d", n, want), "the index entry %q", key)
 		}
 		return nil
 	})
@@ -92,6 +104,38 @@ func (c *check) index(ctx context.Context, space byte) error {
 		err = c.say(fmt.Sprintf("it names %d records and should name %d", total, c.counts[space]), "the index %q", space)
 	}
 	return err
+}
+
+// names tells whether an index names a position. Who asks goes upwards.
+func (c *check) names(space byte, prefix []byte, p uint64) (bool, error) {
+	it, ok := c.indexes[space]
+	if !ok {
+		var err error
+		if it, err = c.snap.NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: []byte{space + 1}}); err != nil {
+			return false, err
+		}
+		c.indexes[space] = it
+	}
+	start := at(prefix, p)
+	if space == spaceCommand {
+		start = prefix // its mark names the first of them
+	}
+	for ok := it.SeekGE(start); ok && bytes.HasPrefix(it.Key(), prefix); ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return false, err
+		}
+		if !readEntry(&c.entry, len(prefix), it.Key(), value) {
+			return false, nil // told when the index is looked through
+		}
+		if _, found := slices.BinarySearch(c.entry.run, p); found {
+			return true, nil
+		}
+		if len(c.entry.run) > 0 && c.entry.run[0] > p {
+			return false, nil
+		}
+	}
+	return false, it.Error()
 }
 
 func (c *check) marks(ctx context.Context) error {

@@ -85,17 +85,27 @@ func TestDamageIsNamed(t *testing.T) {
 		{"a revision in another's place", func(t *testing.T, l *Log) {
 			set(t, l, stream, get(t, l, entryKey(nil, spaceStream, "line-1", 0)))
 		}, "line-1 at revision 1", []eventstore.Query{line}},
-		{"a kind's entry missing", func(t *testing.T, l *Log) { remove(t, l, entryKey(nil, spaceKind, "line", 5)) }, "kline", nil},
+		{"a kind's entry missing", func(t *testing.T, l *Log) { remove(t, l, entryKey(nil, spaceKind, "line", 6)) }, "kline", nil},
+		{"a kind's entry that leaves one out", func(t *testing.T, l *Log) { set(t, l, entryKey(nil, spaceKind, "line", 6), []byte{5, 2}) }, "position 5", nil},
+		{"a kind's entry that names one twice", func(t *testing.T, l *Log) { set(t, l, entryKey(nil, spaceKind, "line", 6), []byte{5, 1, 1, 1}) }, "out of order", nil},
+		{"a kind's entry that cannot be read", func(t *testing.T, l *Log) { set(t, l, entryKey(nil, spaceKind, "line", 6), []byte{5, 0}) }, "cannot be read", nil},
 		{"a name's entry missing", func(t *testing.T, l *Log) {
-			remove(t, l, entryKey(nil, spaceName, "conversation.message_sent", 5))
+			remove(t, l, entryKey(nil, spaceName, "conversation.message_sent", 6))
 		}, "nconversation.message_sent", nil},
-		{"a command's entry missing", func(t *testing.T, l *Log) {
+		{"a command's entry that leaves one out", func(t *testing.T, l *Log) {
 			r, err := decode(get(t, l, position))
 			if err != nil {
 				t.Fatal(err)
 			}
-			remove(t, l, commandKey(nil, r.Command, 5))
+			set(t, l, commandPrefix(nil, r.Command), []byte{77})
 		}, "position 5", nil},
+		{"a command's entry that cannot be read", func(t *testing.T, l *Log) {
+			r, err := decode(get(t, l, position))
+			if err != nil {
+				t.Fatal(err)
+			}
+			set(t, l, commandPrefix(nil, r.Command), []byte{0x80})
+		}, "cannot be read", nil},
 		{"a command's mark missing", func(t *testing.T, l *Log) {
 			r, err := decode(get(t, l, position))
 			if err != nil {
@@ -106,7 +116,7 @@ func TestDamageIsNamed(t *testing.T) {
 		{"a mark of a command that is not", func(t *testing.T, l *Log) { set(t, l, commandPrefix(nil, uuid.New()), nil) }, "is not", nil},
 		{"an entry that points nowhere", func(t *testing.T, l *Log) { set(t, l, entryKey(nil, spaceKind, "line", 77), []byte{9}) }, "kline", nil},
 		{"an entry of a kind that is not", func(t *testing.T, l *Log) { set(t, l, entryKey(nil, spaceKind, "case", 5), []byte{0}) }, "names 10 records", nil},
-		{"a wrong ordinal", func(t *testing.T, l *Log) { set(t, l, entryKey(nil, spaceKind, "line", 5), []byte{7}) }, "ordinal", nil},
+		{"a wrong ordinal", func(t *testing.T, l *Log) { set(t, l, entryKey(nil, spaceKind, "line", 6), []byte{7, 1, 1}) }, "ordinal", nil},
 		{"a stream of its own", func(t *testing.T, l *Log) {
 			set(t, l, entryKey(nil, spaceStream, "line-7", 0), get(t, l, stream))
 		}, "the streams", nil},

@@ -68,8 +68,8 @@ func (w *writer) head(stream string) (eventstore.Revision, error) {
 	return eventstore.Revision(n), nil
 }
 
-// ordinal counts the records of a kind or a name: the next one's ordinal.
-func (w *writer) ordinal(space byte, text string) (int64, error) {
+// ordinal counts more records of a kind or a name: the ordinal of the last.
+func (w *writer) ordinal(space byte, text string, more int) (int64, error) {
 	key := string(rune(space)) + text
 	n, ok := w.ordinals.get(key)
 	if !ok {
@@ -77,9 +77,10 @@ func (w *writer) ordinal(space byte, text string) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		n = last + 1
+		n = last
 	}
-	w.ordinals.set(key, n+1)
+	n += int64(more)
+	w.ordinals.set(key, n)
 	return n, nil
 }
 
@@ -121,7 +122,7 @@ func (w *writer) lastBelow(space byte, text string, isStream bool) (int64, error
 		}
 		var used int
 		n, used = binary.Uvarint(value)
-		ok = used == len(value) && used > 0
+		ok = used > 0
 	}
 	if !ok {
 		return 0, &eventstore.DamageError{Where: fmt.Sprintf("the last entry of %q", text), What: "its key or value cannot be read"}

@@ -10,17 +10,21 @@ import (
 
 // The key space of the log. Every record lies twice: under its position, for
 // whoever reads the whole log, and under its stream and revision, for whoever
-// loads one stream; both are range scans. The indexes hold positions only.
+// loads one stream; both are range scans. The indexes hold positions only, a run
+// of them to an entry (see postings.go); an entry's own position is its last.
 //
-//	c <command id>                      ->            the command is on record
-//	c <command id> <position>           ->            the records of a command
-//	i h                                 -> position   the head, for Open to compare
-//	i s                                 -> text       the store's name
-//	k <kind> 00 <position>              -> ordinal    the records of a kind
+//	c <command id>                      -> positions           what its first append recorded
+//	c <command id> <position>           -> positions           what a later one did
+//	i f                                 -> text                the format, since 3
+//	i h                                 -> position            the head, for Open to compare
+//	i s                                 -> text                the store's name
+//	k <kind> 00 <position>              -> ordinal, positions  records of a kind
 //	m <name>                            -> mark
-//	n <event name> 00 <position>        -> ordinal    the records of an event name
+//	n <event name> 00 <position>        -> ordinal, positions  records of an event name
 //	p <position>                        -> record
 //	s <stream> 00 <revision>            -> record
+//
+// Until format 3 an entry named one record, and the mark of a command none.
 const (
 	spaceCommand  = 'c'
 	spaceMeta     = 'i'
@@ -31,13 +35,13 @@ const (
 	spaceStream   = 's'
 )
 
-// commandMark is the length of a key that only says that a command is on
-// record.
+// commandMark is the length of the key that says that a command is on record.
 const commandMark = 1 + 16
 
 var (
-	keyHead  = []byte{spaceMeta, 'h'}
-	keyStore = []byte{spaceMeta, 's'}
+	keyFormat = []byte{spaceMeta, 'f'}
+	keyHead   = []byte{spaceMeta, 'h'}
+	keyStore  = []byte{spaceMeta, 's'}
 )
 
 // positionKey is where the record of a position lies.

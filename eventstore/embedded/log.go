@@ -6,9 +6,7 @@ package embedded
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -101,7 +99,7 @@ func (o *Options) complete() {
 func Open(o Options) (*Log, error) {
 	o.complete()
 	l := &Log{dir: o.Dir, fs: o.FS, closing: make(chan struct{}), halt: make(chan struct{}), learnAfter: o.learnAfter}
-	store, found, err := readFormat(o.FS, o.Dir)
+	is, found, err := readFormat(o.FS, o.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +118,7 @@ func Open(o Options) (*Log, error) {
 	if l.lock, err = pebble.LockDirectory(inner, o.FS); err != nil {
 		return nil, locked(o.Dir, err)
 	}
-	if err := l.open(o, inner, store, found); err != nil {
+	if err := l.open(o, inner, is, found); err != nil {
 		return nil, errors.Join(err, l.abandon())
 	}
 	go l.writer.run()
@@ -128,9 +126,9 @@ func Open(o Options) (*Log, error) {
 }
 
 // open opens Pebble and reads where the log stands.
-func (l *Log) open(o Options, inner, store string, found bool) (err error) {
+func (l *Log) open(o Options, inner string, is format, found bool) (err error) {
 	defer l.survive(&err)
-	if err := l.unseal(found, store); err != nil {
+	if err := l.unseal(found, is.store); err != nil {
 		return err
 	}
 	if !found {
@@ -152,20 +150,20 @@ func (l *Log) open(o Options, inner, store string, found bool) (err error) {
 		if head > 0 {
 			return damaged("it is missing, though the log holds records (a backup that did not end has none)", "the file %s", l.fs.PathJoin(l.dir, formatFile))
 		}
-		if store, err = l.create(); err != nil {
+		if is, err = l.create(); err != nil {
 			return err
 		}
 	}
-	kept, err := l.get(keyStore)
-	if err != nil {
+	l.store = is.store
+	if err := l.compareFormat(is); err != nil {
 		return err
 	}
-	if string(kept) != store {
-		return damaged(fmt.Sprintf("it names the store %q, the log itself says %q", store, kept), "the file %s", l.fs.PathJoin(l.dir, formatFile))
-	}
-	l.store = store
 	if l.marks.all, err = l.loadMarks(); err != nil {
 		return err
+	}
+	if head == 0 { // nothing is on record that the filters do not know
+		l.commands.complete()
+		l.streams.complete()
 	}
 	l.tail = newTail(head, o.tailRecords, tailBytes, o.headsKept)
 	l.writer = newWriter(l, o, head, recorded)
@@ -244,26 +242,6 @@ func (l *Log) unseal(found bool, store string) error {
 		return breakSeal(l.fs, l.dir)
 	}
 	return nil
-}
-
-// create names the store. The format file comes last.
-func (l *Log) create() (string, error) {
-	store, err := newName()
-	if err != nil {
-		return "", err
-	}
-	if err := l.db.Set(keyStore, []byte(store), pebble.Sync); err != nil {
-		return "", err
-	}
-	return store, writeFormat(l.fs, l.dir, store)
-}
-
-func newName() (string, error) {
-	var name [8]byte
-	if _, err := rand.Read(name[:]); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(name[:]), nil
 }
 
 // findHead reads the last record, and compares it with the head as it was

@@ -1,8 +1,9 @@
 package embedded
 
 import (
-	"encoding/binary"
 	"errors"
+	"math"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -55,22 +56,98 @@ func (s *scan) byIndex(limit int) (records []eventstore.Record, err error) {
 	return records, nil
 }
 
-// cursor is one index entry list being merged.
+// cursor goes through the entries of one prefix, and through the positions of
+// each.
 type cursor struct {
-	it     *pebble.Iterator
-	prefix int
-	at     uint64
-	ok     bool
+	it        *pebble.Iterator
+	prefix    int
+	backwards bool
+	lo, hi    uint64
+	entry     entry
+	left      []uint64 // of the entry's run, in reading order from where it is read
+	at        uint64
+	ok        bool
 }
 
+// open begins where the first position within the bounds may be. The bounds of
+// keys are wider: an entry's key is its last position, and the mark of a command
+// has none.
+func (c *cursor) open(s *scan, prefix []byte) (err error) {
+	c.prefix, c.backwards, c.lo, c.hi = len(prefix), s.backwards, s.lo, s.hi
+	lower, upper := at(prefix, s.lo), append(at(prefix, math.MaxUint64), 0)
+	if prefix[0] == spaceCommand {
+		lower = prefix
+	}
+	if c.it, err = s.log.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper}); err != nil {
+		return err
+	}
+	ok := false
+	switch {
+	case !c.backwards:
+		ok = c.it.First()
+	case c.it.SeekGE(at(prefix, s.hi)):
+		ok = true
+	default:
+		if err := c.it.Error(); err != nil {
+			return err
+		}
+		ok = c.it.Last()
+	}
+	return c.settle(ok)
+}
+
+// settle takes the first position of an entry that is within the bounds, or of one
+// behind it.
 func (c *cursor) settle(ok bool) error {
-	if c.ok = ok; !ok {
-		return c.it.Error()
+	for c.ok = false; ok; ok = c.step() {
+		value, err := c.it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		if !readEntry(&c.entry, c.prefix, c.it.Key(), value) {
+			return damaged("it cannot be read", "the index entry %x", c.it.Key())
+		}
+		c.left = within(c.entry.run, c.lo, c.hi)
+		if len(c.left) > 0 {
+			return c.next()
+		}
+		if n := len(c.entry.run); n > 0 && (!c.backwards && c.entry.run[0] > c.hi || c.backwards && c.entry.run[n-1] < c.lo) {
+			return nil // and so are all behind it
+		}
 	}
-	if c.at, ok = below(c.it.Key(), c.prefix); !ok {
-		return damaged("a key has the wrong length", "the index entry %x", c.it.Key())
+	return c.it.Error()
+}
+
+func (c *cursor) step() bool {
+	if c.backwards {
+		return c.it.Prev()
 	}
+	return c.it.Next()
+}
+
+// next goes on to the next position.
+func (c *cursor) next() error {
+	n := len(c.left)
+	switch {
+	case n == 0:
+		return c.settle(c.step())
+	case c.backwards:
+		c.at, c.left = c.left[n-1], c.left[:n-1]
+	default:
+		c.at, c.left = c.left[0], c.left[1:]
+	}
+	c.ok = true
 	return nil
+}
+
+// within cuts a run to what lies within bounds.
+func within(run []uint64, lo, hi uint64) []uint64 {
+	from, _ := slices.BinarySearch(run, lo)
+	to, found := slices.BinarySearch(run, hi)
+	if found {
+		to++
+	}
+	return run[from:max(from, to)]
 }
 
 // positions gives the next positions that the indexes name, in reading order.
@@ -84,16 +161,7 @@ func (s *scan) positions(limit int) (found []uint64, err error) {
 		}
 	}()
 	for i, prefix := range s.prefixes {
-		c := &cursors[i]
-		c.prefix = len(prefix)
-		if c.it, err = s.iterate(prefix, s.lo, s.hi); err != nil {
-			return nil, err
-		}
-		start := c.it.First
-		if s.backwards {
-			start = c.it.Last
-		}
-		if err := c.settle(start()); err != nil {
+		if err := cursors[i].open(s, prefix); err != nil {
 			return nil, s.log.damage(err)
 		}
 	}
@@ -109,11 +177,7 @@ func (s *scan) positions(limit int) (found []uint64, err error) {
 			return found, nil
 		}
 		found = append(found, next.at)
-		step := next.it.Next
-		if s.backwards {
-			step = next.it.Prev
-		}
-		if err := next.settle(step()); err != nil {
+		if err := next.next(); err != nil {
 			return nil, s.log.damage(err)
 		}
 	}
@@ -123,45 +187,16 @@ func (s *scan) positions(limit int) (found []uint64, err error) {
 // count tells how many entries the indexes hold in what is left to read, by
 // their ordinals: two look-ups each.
 func (s *scan) count() (total uint64, err error) {
-	s.log.reading.RLock()
-	defer s.log.reading.RUnlock()
-	if s.log.shut {
-		return 0, eventstore.ErrClosed
-	}
 	for _, prefix := range s.prefixes {
-		n, err := s.countOne(prefix)
+		upTo, err := s.log.rank(prefix, s.hi)
 		if err != nil {
 			return 0, err
 		}
-		total += n
+		before, err := s.log.rank(prefix, s.lo-1)
+		if err != nil {
+			return 0, err
+		}
+		total += upTo - before
 	}
 	return total, nil
-}
-
-func (s *scan) countOne(prefix []byte) (n uint64, err error) {
-	it, err := s.iterate(prefix, s.lo, s.hi)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, s.log.damage(it.Close())) }()
-	ordinal := func() (uint64, error) {
-		value, err := it.ValueAndErr()
-		if err != nil {
-			return 0, s.log.damage(err)
-		}
-		n, used := binary.Uvarint(value)
-		if used <= 0 {
-			return 0, damaged("its ordinal cannot be read", "the index entry %x", it.Key())
-		}
-		return n, nil
-	}
-	if !it.First() {
-		return 0, s.log.damage(it.Error())
-	}
-	first, err := ordinal()
-	if err != nil || !it.Last() {
-		return 0, errors.Join(err, s.log.damage(it.Error()))
-	}
-	last, err := ordinal()
-	return last - first + 1, err
 }

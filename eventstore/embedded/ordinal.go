@@ -1,8 +1,9 @@
 package embedded
 
 import (
-	"encoding/binary"
 	"errors"
+	"math"
+	"slices"
 	"sort"
 
 	"parley/eventstore"
@@ -20,7 +21,11 @@ const (
 
 // Count tells how many records up to a position are of a kind or a name.
 func (l *Log) Count(by Index, text string, until eventstore.Position) (uint64, error) {
-	n, ok, err := l.ordinalFrom(by, text, until, true)
+	return l.rank(prefixKey(nil, byte(by), text), uint64(until))
+}
+
+func (l *Log) rank(prefix []byte, until uint64) (uint64, error) {
+	n, ok, err := l.ordinalFrom(prefix, until, true)
 	if err != nil || !ok {
 		return 0, err
 	}
@@ -31,16 +36,17 @@ func (l *Log) Count(by Index, text string, until eventstore.Position) (uint64, e
 // and false when there is none yet. It takes some thirty look-ups.
 func (l *Log) Find(by Index, text string, number uint64) (eventstore.Position, bool, error) {
 	head, _ := l.tail.state()
+	prefix := prefixKey(nil, byte(by), text)
 	var failed error
 	p := sort.Search(int(head)+1, func(p int) bool {
-		n, ok, err := l.ordinalFrom(by, text, eventstore.Position(p), false)
+		n, ok, err := l.ordinalFrom(prefix, uint64(p), false)
 		failed = errors.Join(failed, err)
 		return !ok || n.ordinal >= number
 	})
 	if failed != nil {
 		return 0, false, failed
 	}
-	n, ok, err := l.ordinalFrom(by, text, eventstore.Position(p), false)
+	n, ok, err := l.ordinalFrom(prefix, uint64(p), false)
 	if err != nil || !ok || n.ordinal != number || n.position > head {
 		return 0, false, err
 	}
@@ -52,40 +58,26 @@ type numbered struct {
 	position eventstore.Position
 }
 
-// ordinalFrom reads the first index entry at or behind a position, or the last
+// ordinalFrom finds the first position of an index at or behind one, or the last
 // one at or before it.
-func (l *Log) ordinalFrom(by Index, text string, p eventstore.Position, before bool) (n numbered, ok bool, err error) {
+func (l *Log) ordinalFrom(prefix []byte, p uint64, before bool) (n numbered, ok bool, err error) {
 	l.reading.RLock()
 	defer l.reading.RUnlock()
 	if l.shut {
 		return n, false, eventstore.ErrClosed
 	}
-	prefix := prefixKey(nil, byte(by), text)
-	s := scan{log: l}
-	lo, hi := uint64(p), uint64(1<<64-1)
+	c := cursor{backwards: before}
+	s := scan{log: l, backwards: before, lo: p, hi: math.MaxUint64}
 	if before {
-		lo, hi = 0, uint64(p)
+		s.lo, s.hi = 0, p
 	}
-	it, err := s.iterate(prefix, lo, hi)
-	if err != nil {
-		return n, false, err
+	err = c.open(&s, prefix)
+	if c.it != nil {
+		defer func() { err = errors.Join(err, l.damage(c.it.Close())) }()
 	}
-	defer func() { err = errors.Join(err, l.damage(it.Close())) }()
-	start := it.First
-	if before {
-		start = it.Last
-	}
-	if !start() {
-		return n, false, l.damage(it.Error())
-	}
-	value, err := it.ValueAndErr()
-	if err != nil {
+	if err != nil || !c.ok {
 		return n, false, l.damage(err)
 	}
-	place, good := below(it.Key(), len(prefix))
-	ordinal, used := binary.Uvarint(value)
-	if !good || used <= 0 {
-		return n, false, damaged("it cannot be read", "the index entry %x", it.Key())
-	}
-	return numbered{ordinal, eventstore.Position(place)}, true, nil
+	place, _ := slices.BinarySearch(c.entry.run, c.at)
+	return numbered{c.entry.ordinal - uint64(len(c.entry.run)-1-place), eventstore.Position(c.at)}, true, nil
 }

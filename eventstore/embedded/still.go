@@ -27,7 +27,7 @@ func OpenStill(o Options) (*Log, error) {
 	}
 	o.FS = stillFS{o.FS, lock}
 	l.fs = o.FS
-	store, found, err := readFormat(o.FS, o.Dir)
+	is, found, err := readFormat(o.FS, o.Dir)
 	if err == nil && !found {
 		err = damaged("it is missing: this is no parley log, or a backup that did not end", "the file %s", o.FS.PathJoin(o.Dir, formatFile))
 	}
@@ -37,7 +37,7 @@ func OpenStill(o Options) (*Log, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	if err := l.open(o, inner, store, true); err != nil {
+	if err := l.open(o, inner, is, true); err != nil {
 		return nil, errors.Join(err, l.abandon())
 	}
 	l.stop(ErrStill)

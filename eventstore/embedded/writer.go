@@ -2,8 +2,10 @@ package embedded
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -47,10 +49,11 @@ type writer struct {
 	recorded time.Time // of the last record
 	heads    recent
 	ordinals recent
+	postings postings // of the batch at hand
 	key      []byte
 	number   []byte
-	command  uuid.UUID // of the append at hand, once it is marked
-	wrote    bool      // anything
+	places   []uint64 // that a command recorded
+	wrote    bool     // anything
 }
 
 func newWriter(l *Log, o Options, head eventstore.Position, recorded time.Time) *writer {
@@ -58,6 +61,7 @@ func newWriter(l *Log, o Options, head eventstore.Position, recorded time.Time) 
 		log: l, queue: make(chan *request, batchRequests), done: make(chan struct{}),
 		now: o.Now, sync: pebble.Sync, next: head + 1, recorded: recorded,
 		heads: newRecent(o.headsKept), ordinals: newRecent(max(o.headsKept/10, 2)),
+		postings: postings{places: map[indexed]int{}, marked: map[uuid.UUID]struct{}{}},
 	}
 	if o.unsynced {
 		w.sync = pebble.NoSync
@@ -148,7 +152,7 @@ func (w *writer) commit(requests []*request) (written []*request, marks map[stri
 	}
 	size := 1024 // Pebble takes no size below its own header
 	for _, req := range requests {
-		size += 2*req.size + 256*len(req.records)
+		size += 2*req.size + 128*len(req.records)
 	}
 	b := w.log.db.NewBatchWithSize(size)
 	marks = map[string]eventstore.Mark{}
@@ -161,6 +165,9 @@ func (w *writer) commit(requests []*request) (written []*request, marks map[stri
 		if err != nil {
 			return nil, nil, err
 		}
+	}
+	if err := w.index(b); err != nil {
+		return nil, nil, err
 	}
 	if len(written) > 0 {
 		w.number = binary.AppendUvarint(w.number[:0], uint64(w.next-1))
@@ -182,7 +189,8 @@ func (w *writer) commit(requests []*request) (written []*request, marks map[stri
 }
 
 // add puts one append into the batch: each record under its position and under
-// its stream, and into the indexes.
+// its stream, and what its command recorded. The other indexes are written for the
+// whole batch.
 func (w *writer) add(b *pebble.Batch, req *request) error {
 	head, err := w.head(req.stream)
 	if err != nil {
@@ -195,7 +203,6 @@ func (w *writer) add(b *pebble.Batch, req *request) error {
 	if head == eventstore.None {
 		w.log.streams.add(streamID(req.stream))
 	}
-	w.command = uuid.Nil
 	now := w.now().UTC().Truncate(time.Microsecond)
 	for i := range req.records {
 		r := &req.records[i]
@@ -215,7 +222,7 @@ func (w *writer) add(b *pebble.Batch, req *request) error {
 		w.next++
 	}
 	w.heads.set(req.stream, int64(head))
-	return nil
+	return w.commands(b, req.records)
 }
 
 func (w *writer) put(b *pebble.Batch, r *eventstore.Record, encoded []byte) error {
@@ -227,34 +234,90 @@ func (w *writer) put(b *pebble.Batch, r *eventstore.Record, encoded []byte) erro
 	if err := b.Set(w.key, encoded, nil); err != nil {
 		return err
 	}
-	if err := w.index(b, spaceKind, r.Kind(), r.Position); err != nil {
-		return err
-	}
-	if err := w.index(b, spaceName, r.Name, r.Position); err != nil {
-		return err
-	}
-	if r.Command == uuid.Nil {
-		return nil
-	}
-	w.key = commandKey(w.key, r.Command, r.Position)
-	if err := b.Set(w.key, nil, nil); err != nil {
-		return err
-	}
-	if r.Command == w.command {
-		return nil // of this very append
-	}
-	w.command = r.Command
-	w.log.commands.add(r.Command)
-	w.key = commandPrefix(w.key, r.Command)
-	return b.Set(w.key, nil, nil)
+	w.postings.add(spaceKind, r.Kind(), uint64(r.Position))
+	w.postings.add(spaceName, r.Name, uint64(r.Position))
+	return nil
 }
 
-func (w *writer) index(b *pebble.Batch, space byte, text string, p eventstore.Position) error {
-	n, err := w.ordinal(space, text)
+// commands notes what each command of an append recorded: nearly always there is
+// one, and this is all of it.
+func (w *writer) commands(b *pebble.Batch, records []eventstore.Record) error {
+	for i := 0; i < len(records); {
+		command, from := records[i].Command, i
+		for i++; i < len(records) && records[i].Command == command; i++ {
+		}
+		if command == uuid.Nil {
+			continue
+		}
+		for part := range slices.Chunk(records[from:i], entryHolds) {
+			w.places = w.places[:0]
+			for _, r := range part {
+				w.places = append(w.places, uint64(r.Position))
+			}
+			if err := w.command(b, command); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// command writes a run of a command's records: the first into the mark that says
+// that the command is on record, further ones behind it.
+func (w *writer) command(b *pebble.Batch, command uuid.UUID) error {
+	last := w.places[len(w.places)-1]
+	known, err := w.knows(command)
 	if err != nil {
 		return err
 	}
-	w.key = entryKey(w.key, space, text, uint64(p))
-	w.number = binary.AppendUvarint(w.number[:0], uint64(n))
+	if w.number = w.number[:0]; known {
+		w.key = commandKey(w.key, command, eventstore.Position(last))
+	} else {
+		w.log.commands.add(command)
+		w.postings.marked[command] = struct{}{}
+		w.key = commandPrefix(w.key, command)
+		w.number = binary.AppendUvarint(w.number, last)
+	}
+	w.number = appendGaps(w.number, w.places)
 	return b.Set(w.key, w.number, nil)
+}
+
+// knows tells whether a command is marked, in the store or in this batch.
+func (w *writer) knows(command uuid.UUID) (bool, error) {
+	if w.log.commands.new(command) {
+		return false, nil
+	}
+	if _, ok := w.postings.marked[command]; ok {
+		return true, nil
+	}
+	w.log.unsure()
+	w.key = commandPrefix(w.key, command)
+	_, closer, err := w.log.db.Get(w.key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, w.log.damage(err)
+	}
+	return true, closer.Close()
+}
+
+// index writes what the batch brought each kind and each name.
+func (w *writer) index(b *pebble.Batch) error {
+	defer w.postings.clear()
+	for i := range w.postings.lists {
+		list := &w.postings.lists[i]
+		for run := range slices.Chunk(list.run, entryHolds) {
+			n, err := w.ordinal(list.space, list.text, len(run))
+			if err != nil {
+				return err
+			}
+			w.key = entryKey(w.key, list.space, list.text, run[len(run)-1])
+			w.number = appendGaps(binary.AppendUvarint(w.number[:0], uint64(n)), run)
+			if err := b.Set(w.key, w.number, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
