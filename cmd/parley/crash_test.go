@@ -18,6 +18,7 @@ import (
 )
 
 func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := serveProcess(t, folder(t), "--rate", "0")
 	h := furnish(t, s)
@@ -120,6 +121,7 @@ func opening(id string, at time.Time) domain.Opening {
 }
 
 func TestWhatACrashLeftUndoneIsDone(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := serveProcess(t, folder(t))
 	h := furnish(t, s)

@@ -59,6 +59,7 @@ func (l *ledger) more(t *testing.T, n int) {
 // who hold whole conversations, and starts it again on the same folder. What
 // was answered is there each time; in the end the log and the views are whole.
 func TestKilledAgainAndAgain(t *testing.T) {
+	long(t)
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv("PARLEY_CRASH_SEED"); text != "" {

@@ -73,6 +73,7 @@ func (n *engineNode) keys() string { return filepath.Join(n.data, "keys") }
 // its folder: what one does the other shows, also after the one that keeps the log
 // was killed; and one with other keys is refused.
 func TestTwoEnginesOnOneFolder(t *testing.T) {
+	long(t)
 	t.Parallel()
 	node := startEngineNode(t)
 	args := []string{"--store", node.url(), "--keys", node.keys()}
