@@ -63,6 +63,9 @@ func (s *Server) readyz(c echo.Context) error {
 	case info.Stopped != nil:
 		reasons = append(reasons, "the log takes nothing more since a write failed: look at the disk, then start the server again")
 	}
+	if keys, ok := s.opts.Keys.(interface{ Stopped() error }); ok && keys.Stopped() != nil {
+		reasons = append(reasons, "no keys are made since a write of them failed: look at the disk, then start the server again")
+	}
 	if s.stopping.Err() != nil {
 		reasons = append(reasons, "the server is stopping")
 	}

@@ -85,6 +85,12 @@ func TestTheServerTellsHowItIs(t *testing.T) {
 		t.Errorf("%d %s", a.StatusCode, body)
 	}
 	r.engine.Log = log
+	keys := r.opts.Keys
+	r.opts.Keys = stoppedKeys{keys}
+	if a, body := r.ask("GET", "/readyz", "", ""); a.StatusCode != 503 || !strings.Contains(body, "no keys are made") {
+		t.Errorf("%d %s", a.StatusCode, body)
+	}
+	r.opts.Keys = keys
 	r.ask("GET", "/v1/me", "", "")
 	_, text := r.ask("GET", "/metrics", "", "")
 	for _, line := range []string{
@@ -110,3 +116,7 @@ func (l stoppedLog) Info(ctx context.Context) (eventstore.Info, error) {
 	info.Stopped = eventstore.ErrStopped
 	return info, err
 }
+
+type stoppedKeys struct{ eventstore.Keys }
+
+func (stoppedKeys) Stopped() error { return eventstore.ErrStopped }

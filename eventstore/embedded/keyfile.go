@@ -191,6 +191,14 @@ func (k *Keys) add(subject string, state byte) (*place, error) {
 	return p, k.write(p)
 }
 
+// Stopped tells why no more keys are made or destroyed: a write failed, or the use
+// of the keys has ended. Nil while all is well.
+func (k *Keys) Stopped() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.failed
+}
+
 // Close ends the use of the keys; a write on its way is finished.
 func (k *Keys) Close() error {
 	k.mu.Lock()

@@ -263,6 +263,9 @@ func TestKeysStopAfterAFailedWrite(t *testing.T) {
 	}))
 	k := openKeys(t, Options{Dir: "keys", FS: disk})
 	one := key(t, k, "visitor-1")
+	if err := k.Stopped(); err != nil {
+		t.Fatal(err)
+	}
 	failing.Store(true)
 	for range 2 {
 		for _, subject := range []string{"visitor-2", "visitor-3"} {
@@ -270,6 +273,9 @@ func TestKeysStopAfterAFailedWrite(t *testing.T) {
 				t.Fatalf("%s got the key %x", subject, b)
 			}
 		}
+	}
+	if err := k.Stopped(); !errors.Is(err, eventstore.ErrStopped) {
+		t.Fatalf("it says that it stopped by %v", err)
 	}
 	if _, err := k.Key("visitor-2", false); err == nil {
 		t.Fatal("a key that may not be on disk was given out")

@@ -353,6 +353,13 @@ func (k *SharedKeys) tellAll() error {
 	})
 }
 
+// Stopped is Keys.Stopped.
+func (k *SharedKeys) Stopped() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.failed
+}
+
 // Close ends the use of the keys.
 func (k *SharedKeys) Close() error {
 	k.mu.Lock()
