@@ -67,7 +67,7 @@ func restore(ctx context.Context, cfg *config, from string, b *bar) (report embe
 	if err := apart(from, cfg.data); err != nil {
 		return report, err
 	}
-	if report, err = lookAt(ctx, from, b, "backup", func(l *embedded.Log) error { return cfg.readers(ctx, l) }); err != nil {
+	if report, err = lookAt(ctx, from, b, "backup", cfg); err != nil {
 		return report, fmt.Errorf("%w; nothing was written", err)
 	}
 	if err := os.MkdirAll(cfg.data, 0o700); err != nil {
@@ -97,8 +97,10 @@ func restore(ctx context.Context, cfg *config, from string, b *bar) (report embe
 	return report, syncFolder(cfg.data)
 }
 
-// lookAt checks a log that lies still.
-func lookAt(ctx context.Context, dir string, b *bar, what string, also func(*embedded.Log) error) (report embedded.Report, err error) {
+// lookAt checks a log that lies still, and the keys there are for it when their
+// place is given: whether they are its own before all else, since a large log is
+// read for minutes.
+func lookAt(ctx context.Context, dir string, b *bar, what string, keysOf *config) (report embedded.Report, err error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return report, fmt.Errorf("there is no folder %s: name the one that parley backup made", dir)
 	}
@@ -107,9 +109,18 @@ func lookAt(ctx context.Context, dir string, b *bar, what string, also func(*emb
 		return report, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
+	var keys *embedded.Keys
+	if keysOf != nil {
+		if keys, err = keysOf.readers(ctx, l); err != nil {
+			return report, err
+		}
+	}
+	if keys != nil {
+		defer func() { err = errors.Join(err, keys.Close()) }()
+	}
 	report, err = l.Check(ctx, func(done, total uint64) { b.at(what, done, total, "") })
-	if err == nil && also != nil {
-		err = also(l)
+	if err == nil && keys != nil {
+		err = keysOf.newest(ctx, l, keys)
 	}
 	return report, err
 }
@@ -175,32 +186,36 @@ func sameFolder(a, b string) bool {
 	return err == nil && os.SameFile(one, two)
 }
 
-// readers refuses keys that are not those of a log, or that are older than what
-// was erased in it.
-func (c *config) readers(ctx context.Context, l *embedded.Log) (err error) {
+// readers opens the keys of a log, and refuses those of another; nil when it needs
+// none.
+func (c *config) readers(ctx context.Context, l *embedded.Log) (*embedded.Keys, error) {
 	own, err := l.Mark(ctx, "keys", nil)
 	if err != nil || own.Revision == 0 {
-		return err // nothing was ever recorded by anybody who had keys
+		return nil, err // nothing was ever recorded by anybody who had keys
 	}
 	there, err := embedded.HasKeys(embedded.Options{Dir: c.keys()})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !there {
-		return fmt.Errorf("there are no keys in %s, and a backup holds none: bring the newest keys folder of this log there first", c.keys())
+		return nil, fmt.Errorf("there are no keys in %s, and a backup holds none: bring the newest keys folder of this log there first", c.keys())
 	}
 	keys, err := embedded.OpenKeys(embedded.Options{Dir: c.keys()})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, keys.Close()) }()
 	same, err := keys.Same("own", func(secret []byte) bool { return bytes.Equal(ownMark(secret), own.Value) })
+	if err == nil && !same {
+		err = fmt.Errorf("the keys in %s are not those of this log: bring its own", c.keys())
+	}
 	if err != nil {
-		return err
+		return nil, errors.Join(err, keys.Close())
 	}
-	if !same {
-		return fmt.Errorf("the keys in %s are not those of this log: bring its own", c.keys())
-	}
+	return keys, nil
+}
+
+// newest refuses keys that are older than what was erased in a log.
+func (c *config) newest(ctx context.Context, l *embedded.Log, keys *embedded.Keys) error {
 	kinds, err := projections.Kinds()
 	if err != nil {
 		return err
