@@ -126,7 +126,11 @@ func openEnd(ctx context.Context, address string, existing bool) (end, error) {
 			return nil, fmt.Errorf("there is no log in %s: name a data folder, a backup of a log, or a server such as esdb://localhost:2113", address)
 		}
 	}
-	l, err := embedded.Open(embedded.Options{Dir: dir})
+	open := embedded.Open
+	if existing {
+		open = embedded.OpenStill // a source is left as it is
+	}
+	l, err := open(embedded.Options{Dir: dir})
 	if errors.Is(err, embedded.ErrLocked) {
 		return nil, fmt.Errorf("a server holds %s: stop it first, or copy a backup of its log (parley backup): %w", address, err)
 	}

@@ -64,6 +64,9 @@ func (f *bloomFilter) new(id uuid.UUID) bool {
 	block, bits := places(id)
 	f.mu.RLock()
 	defer f.mu.RUnlock()
+	if f.full { // since it was looked at
+		return false
+	}
 	for _, l := range f.layers {
 		if l.has(block, bits) {
 			return false
@@ -101,4 +104,11 @@ func (f *bloomFilter) complete() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.whole.Store(!f.full)
+}
+
+// learns tells whether what was on record before is still to be filled in.
+func (f *bloomFilter) learns() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return !f.full && !f.whole.Load()
 }

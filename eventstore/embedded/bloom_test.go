@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -193,5 +194,31 @@ func TestStreamsOnRecordAreNeverNew(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestAFilterThatIsFullIsSureOfNothing: also for who looked whether it is whole
+// just before.
+func TestAFilterThatIsFullIsSureOfNothing(t *testing.T) {
+	f := bloomFilter{full: true}
+	f.whole.Store(true)
+	if f.new(uuid.New()) {
+		t.Error("an id is new to a filter that holds none")
+	}
+}
+
+// TestAFilterLearnsOnce: what a new log records is in its filters already.
+func TestAFilterLearnsOnce(t *testing.T) {
+	l := opened(t, Options{Dir: t.TempDir()})
+	for n := range 20 {
+		if _, err := l.Append(t.Context(), fmt.Sprintf("line-%d", n), eventstore.None, sample()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.commands.full = true // as after many millions
+	l.commands.whole.Store(false)
+	l.learn()
+	if n := l.streams.layers[0].n; n != 20 || l.commands.whole.Load() {
+		t.Errorf("%d streams are counted", n)
 	}
 }

@@ -53,7 +53,11 @@ func (c *check) index(ctx context.Context, space byte) error {
 	var list, marked []byte
 	var e entry
 	before, next, total := uint64(0), uint64(0), uint64(0)
+	known := true // which ordinal is next
 	err := c.each(ctx, space, func(key, value []byte) error {
+		if len(key) < 10 || space == spaceCommand && len(key) < commandMark {
+			return c.say("a key has the wrong length", "the key %x", key)
+		}
 		prefix := key[:prefixOf(key)]
 		if marked != nil && !bytes.Equal(prefix, marked) {
 			if err := c.say("it is marked as being on record and is not", "the command %x", marked[1:]); err != nil {
@@ -61,14 +65,12 @@ func (c *check) index(ctx context.Context, space byte) error {
 			}
 		}
 		marked = nil
-		if len(key) < 10 || space == spaceCommand && len(key) < commandMark {
-			return c.say("a key has the wrong length", "the key %x", key)
+		if !bytes.Equal(prefix, list) {
+			list, before, next, known = append(list[:0], prefix...), 0, 0, true
 		}
 		if !readEntry(&e, len(prefix), key, value) {
+			known = false
 			return c.say("it cannot be read", "the index entry %q", key)
-		}
-		if !bytes.Equal(prefix, list) {
-			list, before, next = append(list[:0], prefix...), 0, 0
 		}
 		if len(e.run) == 0 {
 			marked = append(marked, key...)
@@ -78,9 +80,9 @@ func (c *check) index(ctx context.Context, space byte) error {
 			return c.say("it names a record out of order", "the index entry %q", key)
 		}
 		before = e.run[len(e.run)-1]
-		known := within(e.run, 0, uint64(c.head))
-		total += uint64(len(known))
-		for _, p := range e.run[len(known):] {
+		within := within(e.run, 0, uint64(c.head))
+		total += uint64(len(within))
+		for _, p := range e.run[len(within):] {
 			if other, err := c.get(positionKey(nil, eventstore.Position(p))); err == nil && other == nil {
 				return c.say("it names a record that is not there", "the index entry %q", key)
 			} else if err != nil {
@@ -90,9 +92,9 @@ func (c *check) index(ctx context.Context, space byte) error {
 		if space == spaceCommand {
 			return nil
 		}
-		n, want := e.ordinal+1-uint64(len(e.run)), next
-		next = e.ordinal + 1
-		if n != want {
+		n, want, sure := e.ordinal+1-uint64(len(e.run)), next, known
+		next, known = e.ordinal+1, true
+		if sure && n != want {
 			return c.say(fmt.Sprintf("its first ordinal is %d and should be %d", n, want), "the index entry %q", key)
 		}
 		return nil
@@ -116,26 +118,29 @@ func (c *check) names(space byte, prefix []byte, p uint64) (bool, error) {
 		}
 		c.indexes[space] = it
 	}
-	start := at(prefix, p)
+	starts := [][]byte{at(prefix, p)}
 	if space == spaceCommand {
-		start = prefix // its mark names the first of them
+		starts = [][]byte{prefix, starts[0]} // its mark names the first of them
 	}
-	for ok := it.SeekGE(start); ok && bytes.HasPrefix(it.Key(), prefix); ok = it.Next() {
+	for _, start := range starts {
+		if !it.SeekGE(start) {
+			return false, it.Error()
+		}
+		if !bytes.HasPrefix(it.Key(), prefix) {
+			return false, nil
+		}
 		value, err := it.ValueAndErr()
 		if err != nil {
 			return false, err
 		}
 		if !readEntry(&c.entry, len(prefix), it.Key(), value) {
-			return false, nil // told when the index is looked through
+			continue // told when the index is looked through
 		}
 		if _, found := slices.BinarySearch(c.entry.run, p); found {
 			return true, nil
 		}
-		if len(c.entry.run) > 0 && c.entry.run[0] > p {
-			return false, nil
-		}
 	}
-	return false, it.Error()
+	return false, nil
 }
 
 func (c *check) marks(ctx context.Context) error {

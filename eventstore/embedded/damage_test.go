@@ -113,6 +113,7 @@ func TestDamageIsNamed(t *testing.T) {
 			}
 			remove(t, l, commandPrefix(nil, r.Command))
 		}, "not marked", nil},
+		{"a key cut short", func(t *testing.T, l *Log) { set(t, l, []byte{spaceCommand, 1, 2}, nil) }, "wrong length", nil},
 		{"a mark of a command that is not", func(t *testing.T, l *Log) { set(t, l, commandPrefix(nil, uuid.New()), nil) }, "is not", nil},
 		{"an entry that points nowhere", func(t *testing.T, l *Log) { set(t, l, entryKey(nil, spaceKind, "line", 77), []byte{9}) }, "kline", nil},
 		{"an entry of a kind that is not", func(t *testing.T, l *Log) { set(t, l, entryKey(nil, spaceKind, "case", 5), []byte{0}) }, "names 10 records", nil},

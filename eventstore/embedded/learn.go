@@ -13,8 +13,7 @@ import (
 )
 
 // learnAfter is how often Pebble is asked for a command or a stream before the
-// filters are filled in: a server that has little to do reads and keeps nothing
-// for them.
+// filters are filled in: a server that has little to do reads nothing for them.
 const learnAfter = 5_000
 
 // learnAtOnce is how many keys are read before others may have their turn.
@@ -48,10 +47,10 @@ func (l *Log) unsure() {
 
 // learn fills in what was on record before.
 func (l *Log) learn() {
-	if l.learnAll(spaceCommand, l.learnCommands) {
+	if l.commands.learns() && l.learnAll(spaceCommand, l.learnCommands) {
 		l.commands.complete()
 	}
-	if l.learnAll(spaceStream, l.learnStreams) {
+	if l.streams.learns() && l.learnAll(spaceStream, l.learnStreams) {
 		l.streams.complete()
 	}
 }

@@ -84,7 +84,9 @@ func (c *cursor) open(s *scan, prefix []byte) (err error) {
 	ok := false
 	switch {
 	case !c.backwards:
-		ok = c.it.First()
+		if ok, err = c.first(prefix); err != nil {
+			return err
+		}
 	case c.it.SeekGE(at(prefix, s.hi)):
 		ok = true
 	default:
@@ -94,6 +96,28 @@ func (c *cursor) open(s *scan, prefix []byte) (err error) {
 		ok = c.it.Last()
 	}
 	return c.settle(ok)
+}
+
+// first finds where reading forwards begins: of a command at its mark, unless all
+// that this names lies before.
+func (c *cursor) first(prefix []byte) (bool, error) {
+	if !c.it.First() {
+		return false, c.it.Error()
+	}
+	if prefix[0] != spaceCommand || len(c.it.Key()) != commandMark {
+		return true, nil
+	}
+	value, err := c.it.ValueAndErr()
+	if err != nil {
+		return false, err
+	}
+	if !readEntry(&c.entry, c.prefix, c.it.Key(), value) {
+		return true, nil // told as it is settled on
+	}
+	if n := len(c.entry.run); n > 0 && c.entry.run[n-1] >= c.lo {
+		return true, nil
+	}
+	return c.it.SeekGE(at(prefix, c.lo)), c.it.Error()
 }
 
 // settle takes the first position of an entry that is within the bounds, or of one

@@ -5,9 +5,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 )
 
-// pebbleOptions suit a log: large memtables, since all is written five times
-// in small; filters, since new streams are asked for before they exist; light
-// compression above and Zstandard below, where most of the log comes to lie.
+// pebbleOptions suit a log: large memtables, since all is written twice; filters,
+// since new streams are asked for before they exist; light compression above and
+// Zstandard below, where most of the log comes to lie.
 func (l *Log) pebbleOptions(o Options, found bool) *pebble.Options {
 	p := &pebble.Options{
 		FS:                          newAheadFS(o.FS),

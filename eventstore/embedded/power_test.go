@@ -191,3 +191,22 @@ func TestANameWithAZeroIsNoStream(t *testing.T) {
 		t.Fatalf("it has %v, %v", r, err)
 	}
 }
+
+// TestPowerCutAfterClosing cuts the power once a log is closed and sealed: files
+// that were deleted meanwhile are not there again.
+func TestPowerCutAfterClosing(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	for n := range 12 {
+		l, err := Open(Options{Dir: "log", FS: mem})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Append(t.Context(), fmt.Sprintf("line-%d", n), eventstore.None, sample()); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		opened(t, Options{Dir: "log", FS: mem.CrashClone(vfs.CrashCloneCfg{})})
+	}
+}

@@ -44,6 +44,10 @@ func stillFiles(f vfs.FS, dir string) ([]string, error) {
 
 // writeSeal seals a log that lies still.
 func writeSeal(f vfs.FS, dir, store string, all bool) error {
+	// What Pebble has just deleted must not be there again after a power cut.
+	if err := syncFolder(f, f.PathJoin(dir, pebbleFolder)); err != nil {
+		return err
+	}
 	names, err := stillFiles(f, dir)
 	if err != nil {
 		return err
