@@ -282,7 +282,7 @@ func TestALogOfTheFormatBefore(t *testing.T) {
 		if err := writeWhole(o.FS, o.Dir, formatFile, formatLine+formatBefore+"\nstore "+is.store+"\n"); err != nil {
 			t.Fatal(err)
 		}
-		if l, err = Open(o); err == nil || !strings.Contains(err.Error(), "the log itself says") {
+		if _, err = Open(o); err == nil || !strings.Contains(err.Error(), "the log itself says") {
 			t.Fatalf("a format file that names the one before: %v", err)
 		}
 	})
