@@ -27,6 +27,7 @@ type Check struct {
 	folded  uint64     // how far the board has seen
 	rounds  []*written // that may not be whole yet
 	late    []*written // upon pictures that the board is beyond
+	taken   []*written // for whole, the last few: another router's next round looks like their own
 	Checked int        // decisions that were made again
 	Skipped int        // those of another log, or of which the log does not say what came before them in their round
 }
@@ -34,6 +35,9 @@ type Check struct {
 // idleAtMost is how many records may follow a round's last decision before the
 // round is taken for whole, unless its router's next one comes.
 const idleAtMost = 1 << 14
+
+// takenAtMost is how many rounds are kept that were taken for whole.
+const takenAtMost = 16
 
 type placed struct {
 	fact     domain.Fact
@@ -43,6 +47,7 @@ type placed struct {
 type decision struct {
 	Recorded
 	recorded uint64
+	made     bool // again, before more of its round came on record
 }
 
 // written is a round as far as it is on record. The rounds of two routers, of
@@ -50,13 +55,18 @@ type decision struct {
 // other.
 type written struct {
 	decisions []decision
+	latest    uint64 // where the last of them is on record
 	at        uint64 // the position that it was decided at
 	known     bool   // that is a position of this log
 	whole     bool   // its router went on to the next
+	waits     bool   // to be made again in a second reading
 }
 
 func (w *written) first() decision { return w.decisions[0] }
-func (w *written) last() uint64    { return w.decisions[len(w.decisions)-1].recorded }
+
+func (w *written) add(d decision) {
+	w.decisions, w.latest = append(w.decisions, d), max(w.latest, d.recorded)
+}
 
 // NewCheck makes a check. Position reads a position that a decision names; wrong
 // is told of each that comes out otherwise.
@@ -67,10 +77,10 @@ func NewCheck(zone func(string) *time.Location, own *time.Location, position fun
 // See takes the next event of the log.
 func (c *Check) See(f domain.Fact, position uint64) {
 	if r, ok := recorded(f); ok {
-		c.add(decision{r, position})
+		c.add(decision{Recorded: r, recorded: position})
 	}
 	c.pending = append(c.pending, placed{f, position})
-	for len(c.rounds) > 0 && (c.rounds[0].whole || position-c.rounds[0].last() > idleAtMost) {
+	for len(c.rounds) > 0 && (c.rounds[0].whole || position-c.rounds[0].latest > idleAtMost) {
 		c.again(c.rounds[0])
 		c.rounds = slices.Delete(c.rounds, 0, 1)
 	}
@@ -84,20 +94,40 @@ func (c *Check) See(f domain.Fact, position uint64) {
 func (c *Check) add(d decision) {
 	for _, w := range c.rounds {
 		if w.first().together(d.Recorded) {
-			w.decisions = append(w.decisions, d)
+			w.add(d)
 			return
 		}
 	}
-	w := &written{decisions: []decision{d}}
+	w := c.takenFor(d)
+	w.add(d)
+	if w.waits {
+		return
+	}
 	w.at, w.known = c.position(d.Position)
 	for _, before := range c.rounds { // a router begins a round once all of the last is on record
-		before.whole = before.whole || before.first().Round+1 == d.Round && before.last() <= w.at
+		before.whole = before.whole || before.first().Round+1 == d.Round && before.latest <= w.at
 	}
 	i := len(c.rounds)
 	for i > 0 && c.rounds[i-1].at > w.at {
 		i--
 	}
 	c.rounds = slices.Insert(c.rounds, i, w)
+}
+
+// takenFor gives the round of a decision that was taken for whole before; else a new
+// one.
+func (c *Check) takenFor(d decision) *written {
+	for i, w := range c.taken {
+		if !w.first().together(d.Recorded) {
+			continue
+		}
+		if !w.waits {
+			c.taken = slices.Delete(c.taken, i, i+1)
+			w.whole = false
+		}
+		return w
+	}
+	return &written{}
 }
 
 func (r Recorded) together(o Recorded) bool {
@@ -200,6 +230,9 @@ func (l *Late) End() {
 
 // again makes the decisions of a round again.
 func (c *Check) again(w *written) {
+	if c.taken = append(c.taken, w); len(c.taken) > takenAtMost {
+		c.taken = slices.Delete(c.taken, 0, 1)
+	}
 	round, at := w.decisions, w.at
 	switch {
 	case !w.known && c.Moved != nil && c.Moved(round[0].Position):
@@ -209,6 +242,7 @@ func (c *Check) again(w *written) {
 		c.wrong(round[0].Conversation, round[0].recorded, fmt.Sprintf("it names the position %q, which is none", round[0].Position))
 		return
 	case at < c.folded: // its picture was older than what was looked at since
+		w.waits = true
 		c.late = append(c.late, w)
 		return
 	}
@@ -236,7 +270,9 @@ func (c *Check) judge(board *Board, round []decision) {
 			known++
 		}
 		if known < d.Index {
-			c.Skipped++
+			if !d.made {
+				c.Skipped++
+			}
 			continue
 		}
 		whole = append(whole, d)
@@ -250,7 +286,13 @@ func (c *Check) judge(board *Board, round []decision) {
 	for i, d := range whole {
 		decisions[i] = d.Recorded
 	}
+	for i := range round {
+		round[i].made = true
+	}
 	for i, d := range board.Again(decisions, unrecorded) {
+		if whole[i].made {
+			continue
+		}
 		if len(whole[i].Given) == 0 { // it is the first, or of before decisions named any
 			d.Given = nil
 		}

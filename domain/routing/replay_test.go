@@ -330,6 +330,57 @@ func TestRTE7_ARoundThatACrashToreApartIsMadeAgain(t *testing.T) {
 	})
 }
 
+// TestRTE7_ARoundIsNotWholeForTheNextOfAnotherRouter has another router's decision,
+// of the round with the next number, come on record in the middle of a round.
+func TestRTE7_ARoundIsNotWholeForTheNextOfAnotherRouter(t *testing.T) {
+	const many, before = 26, AtATime + 3
+	w := newTown()
+	agents := []string{"ana", "ben", "cem", "dov", "eli", "fay", "gil", "hal", "ida", "jan"}
+	w.queue("sales", queue.MethodHighestCapacity, agents...)
+	for _, id := range agents {
+		w.agent(id)
+	}
+	for i := range many {
+		w.asks(fmt.Sprintf("c%02d", i), "sales", noon.Add(time.Duration(i)*time.Second))
+	}
+	round := func() []Choice {
+		b := New(utc, time.UTC)
+		for _, f := range w.log {
+			b.Fold(f)
+		}
+		return b.Round(w.now, strconv.Itoa(len(w.log))).Choices
+	}
+	tell := func(c Choice, next int) {
+		d := c.Decision
+		d.Round += next
+		if d.Action != domain.ActionOffer {
+			t.Fatalf("%s is not offered", c.Of.ID)
+		}
+		w.tell(d.Agent, agent.Reserved{Agent: d.Agent, Hold: "h-" + c.Of.ID, Conversation: c.Of.ID, Units: 1, Decision: &d, Purpose: agent.PurposeOffer})
+	}
+	choices := round()
+	for _, c := range choices[:before] {
+		tell(c, 0)
+	}
+	other := round()
+	tell(other[0], 1)
+	for _, c := range choices[before : many-1] {
+		tell(c, 0)
+	}
+	wrong := func(id string, at uint64, what string) { t.Errorf("%s at %d: %s", id, at, what) }
+	c := w.check(wrong)
+	c.End()
+	if late := c.Late(); late != nil {
+		for i, f := range w.log {
+			late.See(f, uint64(i+1))
+		}
+		late.End()
+	}
+	if c.Checked < many-1 || c.Skipped != 0 {
+		t.Errorf("%d decisions were made again and %d skipped", c.Checked, c.Skipped)
+	}
+}
+
 // TestRTE7_DecisionsThatNameNothingGivenAreMadeAgain: those of before decisions
 // named what was given in their round are no contradiction.
 func TestRTE7_DecisionsThatNameNothingGivenAreMadeAgain(t *testing.T) {
