@@ -230,9 +230,6 @@ func (l *Late) End() {
 
 // again makes the decisions of a round again.
 func (c *Check) again(w *written) {
-	if c.taken = append(c.taken, w); len(c.taken) > takenAtMost {
-		c.taken = slices.Delete(c.taken, 0, 1)
-	}
 	round, at := w.decisions, w.at
 	switch {
 	case !w.known && c.Moved != nil && c.Moved(round[0].Position):
@@ -241,7 +238,11 @@ func (c *Check) again(w *written) {
 	case !w.known:
 		c.wrong(round[0].Conversation, round[0].recorded, fmt.Sprintf("it names the position %q, which is none", round[0].Position))
 		return
-	case at < c.folded: // its picture was older than what was looked at since
+	}
+	if c.taken = append(c.taken, w); len(c.taken) > takenAtMost {
+		c.taken = slices.Delete(c.taken, 0, 1)
+	}
+	if at < c.folded { // its picture was older than what was looked at since
 		w.waits = true
 		c.late = append(c.late, w)
 		return

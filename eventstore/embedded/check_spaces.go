@@ -80,9 +80,9 @@ func (c *check) index(ctx context.Context, space byte) error {
 			return c.say("it names a record out of order", "the index entry %q", key)
 		}
 		before = e.run[len(e.run)-1]
-		within := within(e.run, 0, uint64(c.head))
-		total += uint64(len(within))
-		for _, p := range e.run[len(within):] {
+		there := within(e.run, 0, uint64(c.head))
+		total += uint64(len(there))
+		for _, p := range e.run[len(there):] {
 			if other, err := c.get(positionKey(nil, eventstore.Position(p))); err == nil && other == nil {
 				return c.say("it names a record that is not there", "the index entry %q", key)
 			} else if err != nil {

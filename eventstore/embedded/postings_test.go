@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -208,10 +209,10 @@ func asBefore(t *rapid.T, o Options, records []eventstore.Record) {
 			t.Fatal(err)
 		}
 	}
-	ordinals := map[string]byte{}
+	ordinals := map[string]uint64{}
 	for _, r := range records {
-		put(entryKey(nil, spaceKind, r.Kind(), uint64(r.Position)), []byte{ordinals[r.Kind()]})
-		put(entryKey(nil, spaceName, r.Name, uint64(r.Position)), []byte{ordinals[r.Name]})
+		put(entryKey(nil, spaceKind, r.Kind(), uint64(r.Position)), binary.AppendUvarint(nil, ordinals[r.Kind()]))
+		put(entryKey(nil, spaceName, r.Name, uint64(r.Position)), binary.AppendUvarint(nil, ordinals[r.Name]))
 		ordinals[r.Kind()]++
 		ordinals[r.Name]++
 		if r.Command != uuid.Nil {
@@ -242,9 +243,6 @@ func TestALogOfTheFormatBefore(t *testing.T) {
 		l, want := batched(t, o)
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
-		}
-		if len(want) > 120 {
-			return // its ordinals are one byte here
 		}
 		asBefore(t, o, want)
 		still, err := OpenStill(o)
