@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"github.com/google/uuid"
 )
 
 // All gives the names of all kinds, sorted.
@@ -91,6 +93,16 @@ func (o *ownLog) Follow(ctx context.Context, after Position, f Filter) iter.Seq2
 			}
 		}
 	}
+}
+
+// Recorded is the log's, when it knows.
+func (o *ownLog) Recorded(command uuid.UUID) ([]Record, bool) {
+	log, ok := o.Log.(commandKnower)
+	if !ok {
+		return nil, false
+	}
+	records, ok := log.Recorded(command)
+	return slices.DeleteFunc(records, func(r Record) bool { return !o.kinds[r.Kind()] }), ok
 }
 
 // Last is the log's, when it knows.

@@ -11,18 +11,41 @@ import (
 	"parley/domain"
 )
 
+// commandKnower is a log that may know all that a command recorded without
+// reading; ok is false when it does not.
+type commandKnower interface {
+	Recorded(command uuid.UUID) (records []Record, ok bool)
+}
+
 // recorded gives what a command has recorded in a stream. A command that is on
 // record for another request, in whatever stream, is refused: recorded once
 // more, it would keep the first request from being repeated.
 func (e *Engine) recorded(ctx context.Context, stream string, m Meta) ([]Record, error) {
+	if log, ok := e.Log.(commandKnower); ok {
+		if records, ok := log.Recorded(m.Command); ok {
+			return ofRequest(nil, stream, m, records...)
+		}
+	}
 	var found []Record
 	for r, err := range e.Log.Read(ctx, Query{Command: m.Command}) {
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, store(err)
-		case !bytes.Equal(r.BodyHash, m.BodyHash):
+		}
+		if found, err = ofRequest(found, stream, m, r); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// ofRequest adds those of a command's records that lie in a stream, and refuses
+// those of another request.
+func ofRequest(found []Record, stream string, m Meta, records ...Record) ([]Record, error) {
+	for _, r := range records {
+		if !bytes.Equal(r.BodyHash, m.BodyHash) {
 			return nil, ErrKeyReused
-		case r.Stream == stream:
+		}
+		if r.Stream == stream {
 			found = append(found, r)
 		}
 	}

@@ -3,6 +3,8 @@ package embedded
 import (
 	"sync"
 
+	"github.com/google/uuid"
+
 	"parley/eventstore"
 )
 
@@ -18,12 +20,20 @@ type tail struct {
 	bytes int
 	limit int
 	last  recent // revisions of the streams written to lately
+	begun map[uuid.UUID]begun
+}
+
+// begun is where a command recorded what it did, when it did so at once, and all of
+// it lies in the ring.
+type begun struct {
+	first eventstore.Position
+	n     int
 }
 
 func newTail(head eventstore.Position, records, limit, streams int) *tail {
 	return &tail{
 		head: head, first: head + 1, wake: make(chan struct{}), ring: make([]*eventstore.Record, records), limit: limit,
-		last: newRecent(streams),
+		last: newRecent(streams), begun: map[uuid.UUID]begun{},
 	}
 }
 
@@ -41,6 +51,10 @@ func (t *tail) advance(committed []*request) {
 	for _, req := range committed {
 		for i := range req.records {
 			t.add(&req.records[i])
+			delete(t.begun, req.records[i].Command)
+		}
+		if req.begins && req.records[0].Position >= t.first {
+			t.begun[req.records[0].Command] = begun{req.records[0].Position, len(req.records)}
 		}
 		t.last.set(req.stream, int64(req.records[len(req.records)-1].Revision))
 	}
@@ -53,6 +67,7 @@ func (t *tail) add(r *eventstore.Record) {
 	n := eventstore.Position(len(t.ring))
 	for t.first < r.Position && (r.Position-t.first >= n || t.bytes > t.limit) {
 		oldest := &t.ring[t.first%n]
+		delete(t.begun, (*oldest).Command)
 		t.bytes -= len((*oldest).Data)
 		*oldest = nil
 		t.first++
@@ -85,4 +100,20 @@ func (l *Log) Last(stream string) (eventstore.Revision, bool) {
 	defer l.tail.mu.RUnlock()
 	n, ok := l.tail.last.peek(stream)
 	return eventstore.Revision(n), ok
+}
+
+// Recorded tells all that a command recorded, as far as that is acknowledged, when
+// it is new or all of it was recorded at once and lately. It is good for a moment.
+func (l *Log) Recorded(command uuid.UUID) (records []eventstore.Record, ok bool) {
+	if l.commands.new(command) {
+		return nil, true
+	}
+	t := l.tail
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	b, ok := t.begun[command]
+	for p := b.first; p < b.first+eventstore.Position(b.n); p++ {
+		records = append(records, t.ring[p%eventstore.Position(len(t.ring))].Apart())
+	}
+	return records, ok
 }

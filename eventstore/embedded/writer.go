@@ -29,6 +29,7 @@ type request struct {
 	encoded  [][]byte
 	size     int
 	mark     *markWrite
+	begins   bool // a command that had recorded nothing, and is the only one in it
 
 	// The outcome, set before done.
 	conflict bool
@@ -222,7 +223,7 @@ func (w *writer) add(b *pebble.Batch, req *request) error {
 		w.next++
 	}
 	w.heads.set(req.stream, int64(head))
-	return w.commands(b, req.records)
+	return w.commands(b, req)
 }
 
 func (w *writer) put(b *pebble.Batch, r *eventstore.Record, encoded []byte) error {
@@ -241,7 +242,8 @@ func (w *writer) put(b *pebble.Batch, r *eventstore.Record, encoded []byte) erro
 
 // commands notes what each command of an append recorded: nearly always there is
 // one, and this is all of it.
-func (w *writer) commands(b *pebble.Batch, records []eventstore.Record) error {
+func (w *writer) commands(b *pebble.Batch, req *request) error {
+	records := req.records
 	for i := 0; i < len(records); {
 		command, from := records[i].Command, i
 		for i++; i < len(records) && records[i].Command == command; i++ {
@@ -249,14 +251,20 @@ func (w *writer) commands(b *pebble.Batch, records []eventstore.Record) error {
 		if command == uuid.Nil {
 			continue
 		}
+		known, err := w.knows(command)
+		if err != nil {
+			return err
+		}
+		req.begins = !known && from == 0 && i == len(records)
 		for part := range slices.Chunk(records[from:i], entryHolds) {
 			w.places = w.places[:0]
 			for _, r := range part {
 				w.places = append(w.places, uint64(r.Position))
 			}
-			if err := w.command(b, command); err != nil {
+			if err := w.command(b, command, known); err != nil {
 				return err
 			}
+			known = true
 		}
 	}
 	return nil
@@ -264,12 +272,8 @@ func (w *writer) commands(b *pebble.Batch, records []eventstore.Record) error {
 
 // command writes a run of a command's records: the first into the mark that says
 // that the command is on record, further ones behind it.
-func (w *writer) command(b *pebble.Batch, command uuid.UUID) error {
+func (w *writer) command(b *pebble.Batch, command uuid.UUID, known bool) error {
 	last := w.places[len(w.places)-1]
-	known, err := w.knows(command)
-	if err != nil {
-		return err
-	}
 	if w.number = w.number[:0]; known {
 		w.key = commandKey(w.key, command, eventstore.Position(last))
 	} else {
