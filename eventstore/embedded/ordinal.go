@@ -21,6 +21,9 @@ const (
 
 // Count tells how many records up to a position are of a kind or a name.
 func (l *Log) Count(by Index, text string, until eventstore.Position) (uint64, error) {
+	if !nameable(text) {
+		return 0, nil
+	}
 	return l.rank(prefixKey(nil, byte(by), text), uint64(until))
 }
 
@@ -35,6 +38,9 @@ func (l *Log) rank(prefix []byte, until uint64) (uint64, error) {
 // Find gives the position of the record of a kind or a name that has a number,
 // and false when there is none yet. It takes some thirty look-ups.
 func (l *Log) Find(by Index, text string, number uint64) (eventstore.Position, bool, error) {
+	if !nameable(text) {
+		return 0, false, nil
+	}
 	head, _ := l.tail.state()
 	prefix := prefixKey(nil, byte(by), text)
 	var failed error

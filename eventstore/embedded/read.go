@@ -81,8 +81,8 @@ type scan struct {
 
 // scan finds the way to read a query.
 func (l *Log) scan(q eventstore.Query, head eventstore.Position) (*scan, error) {
-	if strings.IndexByte(q.Stream, 0) >= 0 {
-		return &scan{log: l, done: true}, nil // no stream has such a name, but its keys would look like another's
+	if !nameable(q.Stream) {
+		return &scan{log: l, done: true}, nil
 	}
 	s := &scan{log: l, backwards: q.Backwards, head: head, exact: true, keep: newFilter(q)}
 	s.lo, s.hi = uint64(q.After)+1, uint64(head)
@@ -119,6 +119,10 @@ func (l *Log) scan(q eventstore.Query, head eventstore.Position) (*scan, error) 
 	}
 	return s, nil
 }
+
+// nameable tells whether a stream, a kind or an event may have a name: none has a
+// zero byte, and with one its keys would look like another's.
+func nameable(text string) bool { return strings.IndexByte(text, 0) < 0 }
 
 // knows tells whether a command has any records.
 func (l *Log) knows(command uuid.UUID) (bool, error) {
@@ -165,7 +169,9 @@ func (s *scan) byNamesOrKinds() error {
 		return nil
 	}
 	for text := range texts {
-		s.prefixes = append(s.prefixes, prefixKey(nil, space, text))
+		if nameable(text) {
+			s.prefixes = append(s.prefixes, prefixKey(nil, space, text))
+		}
 	}
 	if s.hi-s.lo < chunkRecords {
 		return nil
