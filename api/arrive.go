@@ -56,11 +56,12 @@ func (s *Server) ArriveAtWidget(ctx context.Context, r ArriveAtWidgetRequestObje
 	}
 	claims := Claims{Role: domain.RoleVisitor, Widget: w.ID, Conversation: CallerOf(ctx).Conversation}
 	claims.Subject = id
-	token, err := s.tokens.MintClaims(claims, visitorTokenTime)
+	lasts := s.visitorTokenLasts(CallerOf(ctx))
+	token, err := s.tokens.MintClaims(claims, lasts)
 	if err != nil {
 		return nil, err
 	}
-	return ArriveAtWidget201JSONResponse{Visitor: id, Token: token, Expires: s.now().Add(visitorTokenTime), Position: s.at(ctx, out.Position)}, nil
+	return ArriveAtWidget201JSONResponse{Visitor: id, Token: token, Expires: s.now().Add(lasts), Position: s.at(ctx, out.Position)}, nil
 }
 
 // deviceOf reads what a page tells of the browser, within bounds.

@@ -25,7 +25,7 @@ func VisitorKey(id string) string { return "visitor:" + id }
 type Audience func(domain.Fact) []string
 
 // Public gives the versioned public shape of a record for one sort of
-// audience ("agent", "conversation", "visitor" or "all"): what a visitor gets
+// audience ("agent", "conversation", "customer", "visitor", "invitations" or "all"): what a visitor gets
 // is not what an agent gets. Stored shapes never leave. ok is false when there
 // is nothing to tell.
 type Public func(ctx context.Context, sort string, r eventstore.Record) (name string, body any, ok bool)

@@ -13,6 +13,19 @@ import (
 // its widget may show, and nothing of the agents among themselves.
 func CustomerKey(id string) string { return "customer:" + id }
 
+// InvitationsKey is the audience of what one visitor is invited to, and of none of
+// his conversations.
+func InvitationsKey(id string) string { return "invitations:" + id }
+
+// visitorKey is what of a visitor a caller follows: whose token names a conversation
+// hears of no other.
+func visitorKey(c Caller, id string) string {
+	if c.Role == domain.RoleVisitor && c.Conversation != "" {
+		return InvitationsKey(id)
+	}
+	return VisitorKey(id)
+}
+
 // conversationKey is the side of a conversation that a caller follows.
 func conversationKey(c Caller, id string) string {
 	if c.Role == domain.RoleVisitor {
@@ -52,7 +65,7 @@ func AudienceOf(f domain.Fact) []string {
 		return append(agentKeys(sessionAgent(f.Event)), Everyone)
 	case "visitor":
 		if _, ok := customerShape(f.Event); ok {
-			return []string{VisitorKey(f.ID), Everyone}
+			return []string{VisitorKey(f.ID), InvitationsKey(f.ID), Everyone}
 		}
 	case "queue":
 		switch e := f.Event.(type) {

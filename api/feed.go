@@ -35,7 +35,9 @@ func (s *Server) rawRoutes() map[string]echo.HandlerFunc {
 		"followConversation": func(c echo.Context) error {
 			return s.follow(c, conversationKey(CallerOf(c.Request().Context()), c.Param("conversation")))
 		},
-		"followVisitor":      func(c echo.Context) error { return s.follow(c, VisitorKey(c.Param("visitor"))) },
+		"followVisitor": func(c echo.Context) error {
+			return s.follow(c, visitorKey(CallerOf(c.Request().Context()), c.Param("visitor")))
+		},
 		"rebuildProjections": s.rebuildProjections,
 		"verifyProjections":  s.verifyProjections,
 	}
@@ -54,8 +56,8 @@ func (s *Server) rawRoutes() map[string]echo.HandlerFunc {
 func (s *Server) mayFollow(ctx context.Context, c Caller, key string) error {
 	switch {
 	case c.Role == domain.RoleAgent && key == AgentKey(c.ID),
-		c.Role == domain.RoleVisitor && key == VisitorKey(c.ID),
-		c.Is(overseers...) && sortOf(key) != "visitor",
+		c.Role == domain.RoleVisitor && key == visitorKey(c, c.ID),
+		c.Is(overseers...) && sortOf(key) != sortOf(VisitorKey("")),
 		c.Is(domain.RoleAdmin, domain.RoleService):
 		return nil
 	case s.opts.MayFollow != nil:

@@ -219,7 +219,7 @@ func (s *Server) AcceptInvitation(ctx context.Context, r AcceptInvitationRequest
 	}
 	a := AcceptInvitation201JSONResponse{Conversation: one.id, Created: one.created, Position: s.at(ctx, max(one.position, out.Position))}
 	a.State, a.SubState = stateOf(c.Status)
-	if a.Token, err = s.tokenFor(ctx, c); err != nil {
+	if a.Token, err = s.tokenFor(ctx, c, false); err != nil {
 		return nil, err
 	}
 	return a, nil

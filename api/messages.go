@@ -66,7 +66,7 @@ func (s *Server) SendMessage(ctx context.Context, r SendMessageRequestObject) (S
 	a := SendMessage201JSONResponse{Conversation: sent.conversation, Message: sent.id, Number: opt(sent.number), Created: sent.created}
 	a.State, a.SubState = stateOf(now.Status)
 	if sent.conversation != r.Conversation {
-		if a.Token, err = s.tokenFor(ctx, now); err != nil {
+		if a.Token, err = s.tokenFor(ctx, now, false); err != nil {
 			return nil, err
 		}
 	}

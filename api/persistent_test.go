@@ -3,6 +3,8 @@ package api_test
 import (
 	"testing"
 	"time"
+
+	"parley/domain/visitor"
 )
 
 // TestPER_AWholePersistentChat goes from the first message over a session that
@@ -74,4 +76,41 @@ func TestSUM10_AProvenCustomerMayGoOnUnproven(t *testing.T) {
 		step{As: "${nt}", Do: "POST /v1/conversations/${c2}/messages", Body: `{"text":"Me again"}`, Status: 201},
 		step{As: "agent:anna", Do: "GET /v1/conversations/${c2}", Status: 200, Contains: []string{`"authenticated":false`}, Lacks: []string{`"contact"`}},
 	)
+}
+
+// A token that names a conversation opens no other, and is not prolonged by use.
+func TestAPI5_ATokenForAConversationOpensNoOther(t *testing.T) {
+	h := newHouse(t, withFeeds)
+	seed(h)
+	narrow := `{"subject":"v","role":"visitor","ttlSeconds":60,"widget":"shop","conversation":"${b}"}`
+	h.run(
+		step{As: "visitor:v", Do: "POST /v1/conversations", Body: `{"widget":"shop","text":"a secret"}`, Status: 201, Save: map[string]string{"a": "conversation"}},
+		step{As: "visitor:v", Do: "POST /v1/conversations", Body: `{"widget":"shop","thread":"other"}`, Status: 201, Save: map[string]string{"b": "conversation"}},
+		step{As: "admin:root", Do: "POST /v1/tokens", Body: narrow, Status: 201, Save: map[string]string{"t": "token"}},
+		step{As: "${t}", Do: "GET /v1/conversations/${a}/transcript", Status: 403},
+		step{Name: "what goes on elsewhere is not opened", As: "${t}", Do: "POST /v1/conversations", Body: `{"widget":"shop"}`, Status: 403, Contains: []string{`"code":"forbidden"`}, Lacks: []string{"token\":", "${a}"}},
+		step{Name: "its own line goes on", As: "${t}", Do: "POST /v1/conversations", Body: `{"widget":"shop","thread":"other"}`, Status: 200, Contains: []string{`"conversation":"${b}"`}, Save: map[string]string{"own": "token"}},
+		step{Name: "a new one begins", As: "${t}", Do: "POST /v1/conversations", Key: "third", Body: `{"widget":"shop","thread":"third"}`, Status: 201, Contains: []string{`"created":true`}, Save: map[string]string{"new": "token", "c": "conversation"}},
+		step{Name: "the request again", As: "${t}", Do: "POST /v1/conversations", Key: "third", Body: `{"widget":"shop","thread":"third"}`, Status: 201, Contains: []string{`"conversation":"${c}"`}},
+		step{As: "${new}", Do: "GET /v1/conversations/${a}/transcript", Status: 403},
+		step{As: "${t}", Do: "POST /v1/widgets/shop/visitors", Status: 201, Save: map[string]string{"again": "token"}},
+		step{Name: "for a conversation that is not there", As: "admin:root", Do: "POST /v1/tokens", Body: `{"subject":"v","role":"visitor","conversation":"none"}`, Status: 201, Save: map[string]string{"none": "token"}},
+		step{As: "${none}", Do: "POST /v1/conversations", Body: `{"widget":"shop"}`, Status: 403},
+	)
+	for _, name := range []string{"own", "new", "again"} {
+		claims, err := h.Server.Tokens().Verify(h.vars[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left := claims.ExpiresAt.Sub(h.Clock.Now()); left > time.Minute {
+			t.Errorf("the token %q lasts for %v more, and the one it came of for a minute", name, left)
+		}
+	}
+	feed := h.listen(h.vars["t"], "/v1/visitors/v/feed")
+	h.run(step{As: "visitor:v", Do: "POST /v1/conversations", Body: `{"widget":"shop","thread":"fourth"}`, Status: 201})
+	do(h, &visitor.Kind, "v", visitor.Arrive{ID: "v", Widget: "shop"})
+	do(h, &visitor.Kind, "v", visitor.Invite{ID: "i1", Message: "Need help?", At: h.Clock.Now()})
+	if told := names(feed.until("visitor.invited")); len(told) != 1 {
+		t.Errorf("the token for one conversation hears %v", told)
+	}
 }

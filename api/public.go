@@ -65,7 +65,7 @@ func PublicOf(codec *eventstore.Codec, logger *slog.Logger) Public {
 		if r.Kind() == "conversation" {
 			body["conversation"] = r.StreamID()
 		}
-		if sort != "customer" && sort != "visitor" {
+		if !outward(sort) {
 			body["by"] = shape{"id": r.Actor.ID, "role": r.Actor.Role}
 			body["event"] = r.ID.String()
 		}
@@ -73,13 +73,17 @@ func PublicOf(codec *eventstore.Codec, logger *slog.Logger) Public {
 	}
 }
 
+// outward tells that a sort of audience is a customer.
+func outward(sort string) bool {
+	return sort == "customer" || sort == "visitor" || sort == "invitations"
+}
+
 // shapeFor finds the shape for a sort of audience.
 func shapeFor(sort string, event any) (shape, bool) {
 	if silent(event) {
 		return nil, false
 	}
-	switch sort {
-	case "customer", "visitor":
+	if outward(sort) {
 		return customerShape(event)
 	}
 	if s, ok := conversationShape(event); ok {

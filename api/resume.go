@@ -20,6 +20,8 @@ func ResumeFrom(log eventstore.Log) Resume {
 			return WithinStream(ctx, log, "conversation-"+id, after, until)
 		case "visitor":
 			q.Names = visitorNames
+		case "invitations":
+			q.Names = visitorNames[1:]
 		case "agent":
 			q.Kinds = agentKinds
 		}
@@ -27,7 +29,8 @@ func ResumeFrom(log eventstore.Log) Resume {
 	}
 }
 
-// visitorNames are the events whose audience may be a visitor's own feed.
+// visitorNames are the events whose audience may be a visitor's own feed; all but
+// the first are of what he is invited to.
 var visitorNames = strings.Fields("conversation.started visitor.invited visitor.invitation_accepted visitor.invitation_ended")
 
 // agentKinds are the kinds whose events may concern an agent.

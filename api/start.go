@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/samber/lo"
@@ -227,10 +228,14 @@ func (s *Server) StartConversation(ctx context.Context, r StartConversationReque
 	if err != nil {
 		return nil, err
 	}
+	proven := from.customerToken != ""
 	if o.Conversation, err = s.ownID(ctx, nil, "conversation"); err != nil {
 		return nil, err
 	}
 	one, err := s.begin(ctx, o, closed)
+	if err == nil && !one.created && !proven {
+		err = s.letIn(ctx, o.Line)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -244,11 +249,28 @@ func (s *Server) StartConversation(ctx context.Context, r StartConversationReque
 		answer.Created = answer.Created || sent.created // the one that was found ended meanwhile
 		one.position = max(one.position, sent.position)
 	}
-	return s.startedAnswer(ctx, answer, one.position)
+	return s.startedAnswer(ctx, answer, one.position, proven)
 }
 
+// letIn refuses a visitor whose token names a conversation what goes on already on
+// any line but that of this one: he may begin a new one there.
+func (s *Server) letIn(ctx context.Context, line string) error {
+	caller := CallerOf(ctx)
+	if caller.Role != domain.RoleVisitor || caller.Conversation == "" {
+		return nil
+	}
+	former, err := s.startOf(ctx, caller.Conversation)
+	if errors.Is(err, conversation.ErrUnknown) || err == nil && former.Line != line {
+		return errNarrow
+	}
+	return err
+}
+
+// errNarrow refuses what a token that names a conversation does not open.
+var errNarrow = &domain.Error{Code: "forbidden", Message: "another conversation goes on here, and this token is for one: use the token of the visitor's arrival, or prove who the customer is by customerToken"}
+
 // startedAnswer completes the answer to a start.
-func (s *Server) startedAnswer(ctx context.Context, a StartedConversation, at eventstore.Position) (StartConversationResponseObject, error) {
+func (s *Server) startedAnswer(ctx context.Context, a StartedConversation, at eventstore.Position, proven bool) (StartConversationResponseObject, error) {
 	c, _, err := s.conversationOf(ctx, a.Conversation)
 	if err != nil {
 		return nil, err
@@ -261,7 +283,7 @@ func (s *Server) startedAnswer(ctx context.Context, a StartedConversation, at ev
 		}
 		at = max(at, out.Position)
 	}
-	if a.Token, err = s.tokenFor(ctx, c); err != nil {
+	if a.Token, err = s.tokenFor(ctx, c, proven); err != nil {
 		return nil, err
 	}
 	a.Position = s.at(ctx, at)
@@ -273,16 +295,30 @@ func (s *Server) startedAnswer(ctx context.Context, a StartedConversation, at ev
 
 // tokenFor is the token by which a visitor who proved who he is goes on with a
 // conversation, on whatever device it began, or whose token is for the former
-// one only; nil for anybody else.
-func (s *Server) tokenFor(ctx context.Context, c conversation.Conversation) (*string, error) {
+// one only; nil for anybody else. It lasts no longer than the former one, unless
+// he has just proven it.
+func (s *Server) tokenFor(ctx context.Context, c conversation.Conversation, proven bool) (*string, error) {
 	caller := CallerOf(ctx)
 	if caller.Role != domain.RoleVisitor || !c.Authenticated && caller.Conversation == "" {
 		return nil, nil
 	}
 	claims := Claims{Role: domain.RoleVisitor, Widget: c.Widget, Conversation: c.ID}
 	claims.Subject = caller.ID
-	text, err := s.tokens.MintClaims(claims, visitorTokenTime)
+	lasts := s.visitorTokenLasts(caller)
+	if proven {
+		lasts = visitorTokenTime
+	}
+	text, err := s.tokens.MintClaims(claims, lasts)
 	return &text, err
+}
+
+// visitorTokenLasts is how long a token may last that one gives for another: what is
+// for one conversation is not prolonged by using it.
+func (s *Server) visitorTokenLasts(caller Caller) time.Duration {
+	if caller.Conversation == "" {
+		return visitorTokenTime
+	}
+	return min(visitorTokenTime, max(caller.Expires.Sub(s.now()), time.Second))
 }
 
 // answersOf reads a survey's answers, within its bounds (CON-9).
