@@ -9,6 +9,7 @@ import (
 	"parley/domain"
 	"parley/domain/conversation"
 	"parley/domain/routing"
+	"parley/domain/session"
 	"parley/eventstore"
 	"parley/projections"
 )
@@ -61,6 +62,10 @@ func (s *Server) activeSeen(ctx context.Context, f projections.ActiveFilter, pag
 		return nil, "", 0, err
 	}
 	mine := lo.Map(queues, func(q projections.QueueRow, _ int) string { return q.ID })
+	parts, err := s.takesPart(ctx, caller.ID, after)
+	if err != nil {
+		return nil, "", 0, err
+	}
 	var seen []projections.ActiveRow
 	wanted, at := page.Limit, eventstore.Position(0)
 	if wanted == 0 {
@@ -77,7 +82,7 @@ func (s *Server) activeSeen(ctx context.Context, f projections.ActiveFilter, pag
 		}
 		for _, row := range rows {
 			ok, err := visible(caller, row.ID, partOfRow(row),
-				func() (bool, error) { return slices.Contains(mine, row.Queue), nil },
+				func() (bool, error) { return slices.Contains(mine, row.Queue) || parts[row.ID], nil },
 				func() (bool, error) {
 					was, _, err := s.opts.Views.WasPrimary(ctx, row.ID, caller.ID, after)
 					return was, err
@@ -94,6 +99,23 @@ func (s *Server) activeSeen(ctx context.Context, f projections.ActiveFilter, pag
 		}
 	}
 	return seen, page.Cursor, at, nil
+}
+
+// takesPart gives the conversations that an agent has at hand: his own, and those
+// that he was asked into, which his queues and the rows of others do not tell.
+func (s *Server) takesPart(ctx context.Context, agent string, after eventstore.Position) (map[string]bool, error) {
+	w, _, err := s.opts.Views.Workspace(ctx, agent, after)
+	if err != nil {
+		return nil, err
+	}
+	at := map[string]bool{}
+	for _, one := range w.Sessions {
+		switch one.Form {
+		case session.FormConversation, session.FormConsult, session.FormJoined, session.FormMonitor:
+			at[one.Conversation] = true
+		}
+	}
+	return at, nil
 }
 
 func partOfRow(row projections.ActiveRow) part {

@@ -32,12 +32,15 @@ func TestCON5_AConsultIsPrivateAndCostsNothing(t *testing.T) {
 		step{Name: "by an alert", As: "agent:carol", Do: "GET /v1/agents/carol/notifications", Status: 200,
 			Contains: []string{`"scenario":"consult_invited"`, `"form":"alert"`, `"hold":"${p}"`, `"deadline":`, `"standing":true`}},
 		step{As: "agent:bob", Do: at + "participants/${p}/accept", Status: 403, Contains: []string{`"code":"not_participant"`}},
+		step{As: "agent:carol", Do: "GET /v1/visitors/v1/timeline", Status: 403, Contains: []string{`"code":"not_participant"`}},
 		step{Name: "she is no participant before she accepts", As: "agent:carol", Do: at + "consult-messages", Body: `{"text":"Hm"}`, Status: 403},
 		step{As: "agent:carol", Do: at + "participants/${p}/accept", Status: 200, Contains: []string{`"invited":false`}},
 		step{Name: "again, on another device", As: "agent:carol", Do: at + "participants/${p}/accept", Status: 200},
 		step{As: "agent:carol", Do: at + "participants/${p}/reject", Status: 409, Contains: []string{`"code":"offer_ended"`, `"outcome":"accepted"`}},
 		step{Name: "a session opens, and the alert is over", As: "agent:carol", Do: "GET /v1/agents/carol/sessions", Status: 200, Contains: []string{`"session":"${p}"`, `"form":"consult"`}},
 		step{As: "agent:carol", Do: "GET /v1/agents/carol/notifications", Status: 200, Contains: []string{`"outcome":"accepted"`}, Lacks: []string{`"standing":true`}},
+		step{Name: "it is in her list, though of no queue of hers", As: "agent:carol", Do: "GET /v1/conversations", Status: 200, Contains: []string{`"${c}"`}},
+		step{Name: "and the customer's history is hers to read", As: "agent:carol", Do: "GET /v1/visitors/v1/timeline", Status: 200},
 		step{Name: "it costs nothing", As: "agent:carol", Do: "GET /v1/agents/carol/capacity", Status: 200, Contains: []string{`"held":0`, `"sessions":0`}},
 		step{As: "agent:anna", Do: at + "consult-messages", Body: `{"text":"May I refund?"}`, Status: 200},
 		step{As: "agent:carol", Do: at + "consult-messages", Body: `{"text":"You may"}`, Status: 200},
@@ -51,6 +54,8 @@ func TestCON5_AConsultIsPrivateAndCostsNothing(t *testing.T) {
 		step{As: "agent:carol", Do: "GET /v1/agents/carol/sessions", Status: 200, Lacks: []string{`"session":"${p}"`}},
 		step{As: "agent:anna", Do: "GET /v1/conversations/${c}/participants", Status: 200, Contains: []string{`"participants":[]`}},
 		step{As: "agent:carol", Do: at + "consult-messages", Body: `{"text":"Bye"}`, Status: 403},
+		step{As: "agent:carol", Do: "GET /v1/conversations", Status: 200, Lacks: []string{`"${c}"`}},
+		step{As: "agent:carol", Do: "GET /v1/visitors/v1/timeline", Status: 403},
 	)
 }
 

@@ -65,13 +65,17 @@ func (s *Server) participates(ctx context.Context, f projections.ActiveFilter) e
 	if err != nil {
 		return err
 	}
+	parts, err := s.takesPart(ctx, caller.ID, now)
+	if err != nil {
+		return err
+	}
 	for page := (projections.Page{Limit: 200}); ; {
 		rows, next, _, err := s.opts.Views.ActiveList(ctx, f, page, now)
 		if err != nil {
 			return err
 		}
 		for _, row := range rows {
-			if lo.Contains([]string{row.Agent, row.OfferAgent, row.Last}, caller.ID) {
+			if parts[row.ID] || lo.Contains([]string{row.Agent, row.OfferAgent, row.Last}, caller.ID) {
 				return nil
 			}
 		}
