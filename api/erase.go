@@ -101,7 +101,7 @@ func (e eraser) visitorsOf(ctx context.Context, id string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !bytes.Contains(r.Data, quoted) {
+		if !bytes.Contains(r.Data, quoted) && bytes.IndexByte(r.Data, '\\') < 0 { // another program may write an id in escapes
 			continue
 		}
 		event, err := e.engine.Codec.Decode(r)

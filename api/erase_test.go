@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"parley/api"
 	"parley/domain"
 	"parley/domain/contact"
@@ -19,10 +21,15 @@ func TestAUD4_WhoIsFoundToBeErasedLaterIsErasedToo(t *testing.T) {
 	h := newHouse(t)
 	ctx := context.Background()
 	do(h, &contact.Kind, "ada", contact.Record{ID: "ada", Details: contact.Details{Name: "Ada"}})
-	for _, v := range []string{"early", "late", "other"} {
+	for _, v := range []string{"early", "late", "other", "escaped"} {
 		do(h, &visitor.Kind, v, visitor.Arrive{ID: v, Widget: "w", Device: visitor.Device{Browser: domain.Personal("Firefox of " + v)}})
 	}
 	do(h, &visitor.Kind, "early", visitor.Identify{Contact: "ada"})
+	if _, err := h.Log.Append(ctx, "visitor-escaped", 0, eventstore.Record{ // as another program may write it
+		ID: uuid.New(), Name: "visitor.identified", HappenedAt: h.Clock.Now(), Data: []byte(`{"visitor":"escaped","contact":"\u0061da"}`),
+	}); err != nil {
+		t.Fatal(err)
+	}
 	do(h, &contact.Kind, "ada", contact.Erase{}) // and nobody destroyed a key
 	do(h, &visitor.Kind, "late", visitor.Identify{Contact: "ada"})
 
@@ -37,7 +44,7 @@ func TestAUD4_WhoIsFoundToBeErasedLaterIsErasedToo(t *testing.T) {
 			}
 		}
 	}
-	for subject, gone := range map[string]bool{"contact-ada": true, "visitor-early": true, "visitor-late": true, "visitor-other": false} {
+	for subject, gone := range map[string]bool{"contact-ada": true, "visitor-early": true, "visitor-late": true, "visitor-escaped": true, "visitor-other": false} {
 		_, err := h.Keys.Key(subject, false)
 		if got := errors.Is(err, eventstore.ErrNoKey); got != gone {
 			t.Errorf("the key of %s is gone: %v, want %v (%v)", subject, got, gone, err)
