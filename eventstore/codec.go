@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 
 	"parley/domain"
@@ -103,6 +104,14 @@ func (c *Codec) Open(r Record) (any, error) {
 		return nil, fmt.Errorf("eventstore: %s cannot be opened (%s): %w", r.Name, place(r), err)
 	}
 	return e, nil
+}
+
+// Sealed tells that a text in the record's data, where a JSON pointer (RFC 6901)
+// leads, is sealed: its type declares it to be personal. Anybody may type what
+// only looks so, and of what other programs wrote nothing is sealed.
+func (c *Codec) Sealed(r Record, pointer, text string) bool {
+	s, ok := c.Kinds.shapes[r.Name]
+	return ok && strings.HasPrefix(text, sealed) && c.Kinds.Has(r.Kind()) && c.plans.of(s.stored).plan.at(strings.Split(pointer, "/")[1:])
 }
 
 // Fact gives the record as a fact, its personal text sealed.

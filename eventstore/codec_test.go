@@ -239,3 +239,66 @@ func TestStoredBytesAreTheStandardLibrarys(t *testing.T) {
 		}
 	}
 }
+
+func TestAUD4_OnlyWhatItsTypeDeclaresIsSealed(t *testing.T) {
+	codec, _ := wideCodec(t)
+	const text = "p1:eHh4"
+	wide, former := Record{Stream: "wide-1", Name: "wide.drawn"}, Record{Stream: "room-1", Name: "room.spoke"}
+	for _, c := range []struct {
+		r        Record
+		pointers []string
+		want     bool
+	}{
+		{wide, []string{"/Text", "/text", "/Deep", "/Pointer/Text", "/List/7/Text", "/Texts/0", "/Map/a~1b", "/Array/1/Text", "/Tree/0/Tree/1/List/2/Text"}, true},
+		{wide, []string{"", "/", "/hidden", "/hidden/Deep", "/Tex", "/Text/0", "/Texts", "/Texts/0/1", "/List/0", "/List/Text", "/Map", "/Keys/a", "/Array/0/N", "/Plain/0", "/Any", "/Any/Text", "/none/Text"}, false},
+		{former, []string{"/Text"}, true},
+		{former, []string{"/Who", "/Tags/0"}, false},
+		{Record{Stream: "foreign-1", Name: "wide.drawn"}, []string{"/Text"}, false},
+		{Record{Stream: "wide-1", Name: "wide.unknown"}, []string{"/Text"}, false},
+	} {
+		for _, pointer := range c.pointers {
+			if codec.Sealed(c.r, pointer, text) != c.want {
+				t.Errorf("%s of %s: %s at %q is sealed: %v, want %v", c.r.Name, c.r.Stream, text, pointer, !c.want, c.want)
+			}
+		}
+	}
+	if codec.Sealed(wide, "/Text", "p2:eHh4") || codec.Sealed(wide, "/Text", "") {
+		t.Error("text in the clear is sealed")
+	}
+}
+
+// Every place that is sealed is found, whatever an event looks like.
+func TestAUD4_EverySealedTextIsKnown(t *testing.T) {
+	codec, _ := wideCodec(t)
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWide(t, 1)
+		name, data, err := codec.Encode(w, "visitor-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := Record{Stream: "wide-1", Name: name, Data: data, Subject: "visitor-1"}
+		var tree any
+		if err := json.Unmarshal(data, &tree); err != nil {
+			t.Fatal(err)
+		}
+		var walk func(pointer string, v any)
+		walk = func(pointer string, v any) {
+			switch v := v.(type) {
+			case map[string]any:
+				for key, v := range v {
+					walk(pointer+"/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(key), v)
+				}
+			case []any:
+				for i, v := range v {
+					walk(fmt.Sprintf("%s/%d", pointer, i), v)
+				}
+			case string:
+				clear, err := codec.unseal("visitor-1", domain.Personal(v))
+				if sealed := err == nil && string(clear) != v; sealed != codec.Sealed(r, pointer, v) {
+					t.Fatalf("%s at %s is sealed: %v", v, pointer, sealed)
+				}
+			}
+		}
+		walk("", tree)
+	})
+}

@@ -32,6 +32,7 @@ type Registered struct {
 type shape struct {
 	name   string
 	event  reflect.Type // of today's names; nil for a former one
+	stored reflect.Type // what the data are of
 	decode func(data []byte) (any, error)
 }
 
@@ -44,7 +45,7 @@ func Register[S, E any](k *domain.Kind[S, E]) Registered {
 			r.shapes = append(r.shapes, &shape{name: name})
 			continue
 		}
-		r.shapes = append(r.shapes, &shape{name: name, event: t, decode: decoder(t)})
+		r.shapes = append(r.shapes, &shape{name: name, event: t, stored: t, decode: decoder(t)})
 	}
 	for name, old := range k.Former {
 		t := reflect.TypeOf(old)
@@ -53,7 +54,7 @@ func Register[S, E any](k *domain.Kind[S, E]) Registered {
 			continue
 		}
 		decode := decoder(t)
-		r.shapes = append(r.shapes, &shape{name: name, decode: func(data []byte) (any, error) {
+		r.shapes = append(r.shapes, &shape{name: name, stored: t, decode: func(data []byte) (any, error) {
 			old, err := decode(data)
 			if err != nil {
 				return nil, err

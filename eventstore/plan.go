@@ -3,6 +3,8 @@ package eventstore
 import (
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +23,7 @@ type plan struct {
 
 type planField struct {
 	index int
+	name  string // in JSON; empty: embedded, its fields are the struct's own
 	plan  *plan
 }
 
@@ -58,7 +61,7 @@ func makePlan(t reflect.Type, making map[reflect.Type]*plan) *plan {
 		for i := range t.NumField() {
 			if f := t.Field(i); f.IsExported() || f.Anonymous {
 				if inner := makePlan(f.Type, making); inner != nil {
-					p.fields = append(p.fields, planField{i, inner})
+					p.fields = append(p.fields, planField{i, jsonName(f), inner})
 				}
 			}
 		}
@@ -68,6 +71,40 @@ func makePlan(t reflect.Type, making map[reflect.Type]*plan) *plan {
 		p.elem = makePlan(t.Elem(), making)
 	}
 	return p
+}
+
+// jsonName is what a field is called in JSON; nothing when its fields are promoted.
+func jsonName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	t := f.Type
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if name == "" && !(f.Anonymous && t.Kind() == reflect.Struct) {
+		return f.Name
+	}
+	return name
+}
+
+// at tells that a personal text lies at a path of names and indexes in the JSON
+// of the type. Case is nothing to who decodes it.
+func (p *plan) at(path []string) bool {
+	switch {
+	case p == nil:
+		return false
+	case p.kind == reflect.Pointer:
+		return p.elem.at(path)
+	case len(path) == 0:
+		return p.text
+	case p.kind == reflect.Struct:
+		return slices.ContainsFunc(p.fields, func(f planField) bool {
+			if f.name == "" {
+				return f.plan.at(path)
+			}
+			return strings.EqualFold(f.name, path[0]) && f.plan.at(path[1:])
+		})
+	}
+	return p.elem.at(path[1:])
 }
 
 // leadsTo tells whether a type of that sort is found in what JSON writes of t.

@@ -63,7 +63,7 @@ func check(ctx context.Context, l *local, out, errs io.Writer) error {
 		switch {
 		case step.Finding != "":
 			b.end()
-			_, err := fmt.Fprintln(out, step.Finding)
+			_, err := fmt.Fprintln(out, printable(step.Finding))
 			return err
 		case r == nil:
 			b.at(step.Part, step.Done, step.Total, "")

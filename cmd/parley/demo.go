@@ -141,7 +141,7 @@ func (d *demo) furnish(ctx context.Context, admin *person) error {
 func (d *demo) say(who, format string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fmt.Fprintf(d.out, "%s  %-12s %s\n", time.Now().Format("15:04:05"), who, fmt.Sprintf(format, args...))
+	fmt.Fprintf(d.out, "%s  %-12s %s\n", time.Now().Format("15:04:05"), who, printable(fmt.Sprintf(format, args...)))
 }
 
 // rest lets people think.

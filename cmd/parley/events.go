@@ -115,6 +115,7 @@ func printEvent(raw json.RawMessage, asJSON bool, out io.Writer) error {
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%s  %s  %-32s %s@%d  by %s %s\n", e.Position, e.HappenedAt.UTC().Format("2006-01-02 15:04:05.000"), e.Name, e.Stream, e.Revision, e.Actor.Role, e.Actor.ID)
+	line := fmt.Sprintf("%s  %s  %-32s %s@%d  by %s %s", e.Position, e.HappenedAt.UTC().Format("2006-01-02 15:04:05.000"), e.Name, e.Stream, e.Revision, e.Actor.Role, e.Actor.ID)
+	_, err := fmt.Fprintln(out, printable(line))
 	return err
 }

@@ -71,7 +71,7 @@ func tell(ctx context.Context, l *local, kind, id, asOf string, asJSON bool, out
 			day = d
 			fmt.Fprintln(out, day)
 		}
-		fmt.Fprintf(out, "  %s  %s\n", e.At.UTC().Format("15:04:05"), e.Sentence)
+		fmt.Fprintf(out, "  %s  %s\n", e.At.UTC().Format("15:04:05"), printable(e.Sentence))
 	}
 	if status, ok := story.State["status"].(string); ok && status != "" {
 		_, err := fmt.Fprintf(out, "Then it was %s.\n", status)

@@ -316,11 +316,11 @@ func (im *jsonlImport) readable(r eventstore.Record, opened []string) error {
 		return domain.Invalid("subject", "it is missing: whose text was opened?")
 	case r.Subject == "":
 		return nil
-	case !im.lines.has.Clear && len(opened) > 0, im.lines.has.Clear && holdsSealed(r.Data):
+	case !im.lines.has.Clear && len(opened) > 0, im.lines.has.Clear && holdsSealed(im.codec, r, opened):
 		return domain.Invalid("opened", "the first line of the export says otherwise of its text")
 	case im.lines.has.Clear:
 		return im.writable(r, opened)
-	case !holdsSealed(r.Data):
+	case !holdsSealed(im.codec, r, nil):
 		return nil
 	}
 	there, err := im.keys.Knows(r.Subject)

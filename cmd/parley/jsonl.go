@@ -3,10 +3,10 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -246,21 +246,14 @@ var pointerPart = strings.NewReplacer("~", "~0", "/", "~1")
 // sealedText begins what is sealed.
 const sealedText = `"p1:`
 
-// isSealed tells sealed text from what merely begins like it: a nonce and a tag
-// at least, in base64.
-func isSealed(text string) bool {
-	box, ok := strings.CutPrefix(text, sealedText[1:])
-	raw, err := base64.StdEncoding.DecodeString(box)
-	return ok && err == nil && len(raw) >= 12+16
-}
-
-// holdsSealed tells whether there is sealed text in data.
-func holdsSealed(data []byte) (found bool) {
-	if !bytes.Contains(data, []byte(sealedText)) || !plainJSON(data) {
+// holdsSealed tells whether there is sealed text in a record's data. What was
+// opened is in the clear, whatever it looks like.
+func holdsSealed(codec *eventstore.Codec, r eventstore.Record, opened []string) (found bool) {
+	if !bytes.Contains(r.Data, []byte(sealedText)) || !plainJSON(r.Data) {
 		return false
 	}
-	_, _, err := rewriteData(data, func(text, _ string) (string, bool, error) {
-		found = found || isSealed(text)
+	_, _, err := rewriteData(r.Data, func(text, pointer string) (string, bool, error) {
+		found = found || codec.Sealed(r, pointer, text) && !slices.Contains(opened, pointer)
 		return "", false, nil
 	})
 	return found && err == nil
@@ -273,7 +266,7 @@ func openData(codec *eventstore.Codec, r eventstore.Record) (data []byte, opened
 		return r.Data, nil, nil
 	}
 	data, _, err = rewriteData(r.Data, func(text, pointer string) (string, bool, error) {
-		if !isSealed(text) {
+		if !codec.Sealed(r, pointer, text) {
 			return "", false, nil
 		}
 		clear := string(codec.Unseal(r.Subject, domain.Personal(text)))

@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, in io.R
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintln(errs, "parley:", err)
+	fmt.Fprintln(errs, "parley:", printableLines(err.Error()))
 	var usage usageError
 	if errors.As(err, &usage) {
 		fmt.Fprintln(errs, "Run 'parley --help' for what there is.")

@@ -87,7 +87,7 @@ func listProjections(ctx context.Context, l *local, asJSON bool, out io.Writer) 
 			state += ", stalled"
 		}
 		if p.Failure != "" {
-			state += ": " + p.Failure
+			state += ": " + printable(p.Failure)
 		}
 		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%d events, %.1f s\t%d\n", p.Name, p.Version, state, p.Checkpoint, p.LagEvents, p.LagSeconds, p.Parked)
 	}
@@ -128,7 +128,7 @@ func workProjections(ctx context.Context, l *local, path string, asked map[strin
 			result = step.Result
 		case step.Difference != nil:
 			d := step.Difference
-			different = errors.Join(different, fmt.Errorf("%s: table %s, key %s, column %s: the log says %s, the view has %s", step.Projection, d.Table, d.Key, d.Column, d.Want, d.Got))
+			different = errors.Join(different, errors.New(printable(fmt.Sprintf("%s: table %s, key %s, column %s: the log says %s, the view has %s", step.Projection, d.Table, d.Key, d.Column, d.Want, d.Got))))
 		case step.RawDone != nil && step.RawTotal != nil && !asJSON:
 			b.at(step.Projection, *step.RawDone, *step.RawTotal, fmt.Sprintf("%.0f events/s, %s left", step.PerSecond, time.Duration(step.ETA*float64(time.Second)).Round(time.Second)))
 		}
