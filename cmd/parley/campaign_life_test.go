@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -114,8 +115,10 @@ func (l *life) rest(ctx context.Context) error {
 			return err
 		}
 		reacted, wheel, erased := l.reactor.Status(), l.wheel.Status(), l.erasure.Status()
-		due := !wheel.Next.IsZero() && !wheel.Next.After(l.engine.Now())
-		if info.Head == last && reacted.Read >= info.Head && reacted.Behind == 0 && erased.Read >= info.Head && erased.Behind == 0 && wheel.Position >= info.Head && !due && l.engine.Busy() == 0 {
+		within := func(d time.Duration) bool { return !wheel.Next.IsZero() && !wheel.Next.After(l.engine.Now().Add(d)) }
+		due := within(0)
+		again := wheel.Failed > 0 && within(time.Second) // a timer that failed is not given up, only put off
+		if info.Head == last && reacted.Read >= info.Head && reacted.Behind == 0 && erased.Read >= info.Head && erased.Behind == 0 && wheel.Position >= info.Head && !due && !again && l.engine.Busy() == 0 {
 			calm++
 		} else {
 			calm, last = 0, info.Head
@@ -188,6 +191,9 @@ func (l *life) whole(ctx context.Context) error {
 	if err := errors.Join(found...); err != nil {
 		return fmt.Errorf("%d findings:\n%w", report.Total, err)
 	}
+	if err := l.fired(ctx); err != nil {
+		return err
+	}
 	for _, p := range projections.All() {
 		if parked, err := l.runner.Parked(ctx, p.Name); err != nil || len(parked) > 0 {
 			return errors.Join(err, fmt.Errorf("%s parked %+v", p.Name, parked))
@@ -196,6 +202,36 @@ func (l *life) whole(ctx context.Context) error {
 			return err
 		} else if diff != nil {
 			return diff
+		}
+	}
+	return nil
+}
+
+// fired looks whether all that fell due was done: done once more it records
+// nothing. A row of a timer that went stale may stay, so that there is one tells
+// nothing. Who is in his grace got all of it again when this life began.
+func (l *life) fired(ctx context.Context) error {
+	info, err := l.log.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if err := l.runner.Wait(ctx, "due", info.Head); err != nil {
+		return err
+	}
+	timers, _, err := projections.LoadTimers(ctx, l.log, l.engine.Codec, l.views.Due)
+	if err != nil {
+		return err
+	}
+	past := l.engine.Now().Add(-time.Second) // what falls due just now is being done
+	for _, t := range timers {
+		if !t.At.Before(past) || strings.HasPrefix(t.Key, policy.GraceKey) {
+			continue
+		}
+		switch out, err := l.engine.Run(ctx, t.Intent, eventstore.Meta{At: t.At}); {
+		case failed(err):
+			return err
+		case len(out.Records) > 0:
+			return fmt.Errorf("the timer %s fell due at %s and was not fired: done now it records %s", t.Key, t.At, out.Records[0].Name)
 		}
 	}
 	return nil
