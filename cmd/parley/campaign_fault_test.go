@@ -14,9 +14,17 @@ import (
 	"parley/eventstore"
 )
 
+// knowingLog is all that the engine asks of the log in the folder. Whoever wraps
+// no more than an eventstore.Log hides what it knows without reading.
+type knowingLog interface {
+	eventstore.Log
+	Last(stream string) (eventstore.Revision, bool)
+	Recorded(command uuid.UUID) ([]eventstore.Record, bool)
+}
+
 // notingLog tells the witness of each append, and fails when it is told to.
 type notingLog struct {
-	eventstore.Log
+	knowingLog
 	witness *witness
 	faults  *faults // nil: none
 }
@@ -31,7 +39,7 @@ func (l *notingLog) Append(ctx context.Context, stream string, expected eventsto
 	if before {
 		return nil, errFault
 	}
-	done, err := l.Log.Append(ctx, stream, expected, records...)
+	done, err := l.knowingLog.Append(ctx, stream, expected, records...)
 	if _, lost := errors.AsType[*eventstore.ConflictError](err); !lost {
 		l.witness.tried(records)
 	}
@@ -46,11 +54,27 @@ func (l *notingLog) Mark(ctx context.Context, name string, move func(eventstore.
 	if before {
 		return eventstore.Mark{}, errFault
 	}
-	m, err := l.Log.Mark(ctx, name, move)
+	m, err := l.knowingLog.Mark(ctx, name, move)
 	if after {
 		return eventstore.Mark{}, errFault
 	}
 	return m, err
+}
+
+// Last and Recorded need not know: where the store fails, now and then they do
+// not, and it is read.
+func (l *notingLog) Last(stream string) (eventstore.Revision, bool) {
+	if before, after := l.faults.draw(); before || after {
+		return 0, false
+	}
+	return l.knowingLog.Last(stream)
+}
+
+func (l *notingLog) Recorded(command uuid.UUID) ([]eventstore.Record, bool) {
+	if before, after := l.faults.draw(); before || after {
+		return nil, false
+	}
+	return l.knowingLog.Recorded(command)
 }
 
 // faults says which call fails: before it is made, or after.

@@ -47,9 +47,11 @@ func (c *campaign) open(ctx context.Context, disk *vfs.MemFS) (l *life, err erro
 		return nil, err
 	}
 	files := lazyDisk{disk, &c.asleep}
-	if h.log, err = embedded.Open(embedded.Options{Dir: "data/log", FS: files, Now: c.now}); err != nil {
+	log, err := embedded.Open(embedded.Options{Dir: "data/log", FS: files, Now: c.now})
+	if err != nil {
 		return nil, err
 	}
+	h.log = log
 	h.opened = append(h.opened, h.log)
 	if h.keys, err = embedded.OpenKeys(embedded.Options{Dir: "data/keys", FS: files}); err != nil {
 		return nil, err
@@ -63,8 +65,10 @@ func (c *campaign) open(ctx context.Context, disk *vfs.MemFS) (l *life, err erro
 		return nil, err
 	}
 	codec := &eventstore.Codec{Kinds: kinds, Keys: h.keys}
-	h.engine = eventstore.NewEngine(&notingLog{h.log, c.witness, c.faults}, codec, c.policies, c.now)
-	h.runner, err = projections.Open(ctx, projections.Config{Log: h.log, Codec: codec, Dir: h.cfg.views(), Projections: projections.All(), Now: c.now})
+	own := eventstore.Own(&notingLog{log, c.witness, c.faults}, kinds.All())
+	h.engine = eventstore.NewEngine(own, codec, c.policies, c.now)
+	h.engine.Terms = api.Terms(h.engine)
+	h.runner, err = projections.Open(ctx, projections.Config{Log: own, Codec: codec, Dir: h.cfg.views(), Projections: projections.All(), Now: c.now})
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +79,9 @@ func (c *campaign) open(ctx context.Context, disk *vfs.MemFS) (l *life, err erro
 	})
 	h.erasure = eventstore.NewReactor(h.engine, api.Erasing(h.engine, h.keys))
 	h.bulk = eventstore.NewReactor(h.engine, api.FinishingBulk(func() *api.Server { return nil })) // nobody begins any here
-	h.parts = eventstore.NewReactor(h.engine, api.EndingParts(h.engine, h.views))
+	ending := api.EndingParts(h.engine, h.views)
+	ending.Delay = 20 * time.Millisecond // rest waits for it
+	h.parts = eventstore.NewReactor(h.engine, ending)
 	h.wheel = &eventstore.Wheel{Engine: h.engine, Due: policy.Due, Load: h.timers}
 	return l, errors.Join(h.reactor.Begin(ctx), h.erasure.Begin(ctx), h.bulk.Begin(ctx), h.parts.Begin(ctx))
 }
@@ -98,7 +104,23 @@ func (l *life) stop() error {
 	return errors.Join(err, l.close())
 }
 
-// rest waits until nothing follows any more: reactor, wheel and views are at
+// reactors are all that a house runs.
+func (l *life) reactors() []*eventstore.Reactor {
+	return []*eventstore.Reactor{l.reactor, l.erasure, l.bulk, l.parts}
+}
+
+// reacted tells how the reactors fare, and whether all of them have done what
+// follows from the log up to its head.
+func (l *life) reacted(head eventstore.Position) (all []eventstore.ReactorStatus, done bool) {
+	done = true
+	for _, r := range l.reactors() {
+		s := r.Status()
+		all, done = append(all, s), done && s.Read >= head && s.Behind == 0
+	}
+	return all, done
+}
+
+// rest waits until nothing follows any more: reactors, wheel and views are at
 // the head, no command is being decided or waits to be tried again, nothing is
 // due, and a round of routing finds nothing to do.
 func (l *life) rest(ctx context.Context) error {
@@ -114,11 +136,12 @@ func (l *life) rest(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		reacted, wheel, erased := l.reactor.Status(), l.wheel.Status(), l.erasure.Status()
+		wheel := l.wheel.Status()
+		reacted, done := l.reacted(info.Head)
 		within := func(d time.Duration) bool { return !wheel.Next.IsZero() && !wheel.Next.After(l.engine.Now().Add(d)) }
 		due := within(0)
 		again := wheel.Failed > 0 && within(time.Second) // a timer that failed is not given up, only put off
-		if info.Head == last && reacted.Read >= info.Head && reacted.Behind == 0 && erased.Read >= info.Head && erased.Behind == 0 && wheel.Position >= info.Head && !due && !again && l.engine.Busy() == 0 {
+		if info.Head == last && done && wheel.Position >= info.Head && !due && !again && l.engine.Busy() == 0 {
 			calm++
 		} else {
 			calm, last = 0, info.Head
@@ -140,7 +163,7 @@ func (l *life) rest(ctx context.Context) error {
 			l.ended <- err
 			return fmt.Errorf("the engine ended: %w", err)
 		case <-ctx.Done():
-			return fmt.Errorf("it does not come to rest: head %d, reactor %+v, wheel %+v", info.Head, reacted, wheel)
+			return fmt.Errorf("it does not come to rest: head %d, reactors %+v, wheel %+v", info.Head, reacted, wheel)
 		}
 	}
 }
@@ -176,9 +199,10 @@ func (l *life) look(ctx context.Context) (report audit.Report, err error) {
 
 // whole holds the log against its rules, and the views against the log.
 func (l *life) whole(ctx context.Context) error {
-	if s := l.reactor.Status(); s.Parked > 0 {
-		parked, err := l.reactor.Parked(ctx)
-		return errors.Join(err, fmt.Errorf("the reactor parked %+v", parked))
+	for _, r := range l.reactors() {
+		if parked, err := r.Parked(ctx); err != nil || len(parked) > 0 {
+			return errors.Join(err, fmt.Errorf("the reactor %s parked %+v", r.Status().Name, parked))
+		}
 	}
 	report, err := l.look(ctx)
 	if err != nil {
