@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"iter"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -27,6 +28,39 @@ type notingLog struct {
 	knowingLog
 	witness *witness
 	faults  *faults // nil: none
+}
+
+// shownLog is the log as the views see it. They lie on a disk that does not
+// crash: what they showed after the crash would be of a history that never was.
+type shownLog struct {
+	eventstore.Log
+	crashed *atomic.Bool
+}
+
+func (l *shownLog) Read(ctx context.Context, q eventstore.Query) iter.Seq2[eventstore.Record, error] {
+	return until(l.crashed, l.Log.Read(ctx, q))
+}
+
+func (l *shownLog) Follow(ctx context.Context, after eventstore.Position, f eventstore.Filter) iter.Seq2[eventstore.Update, error] {
+	return until(l.crashed, l.Log.Follow(ctx, after, f))
+}
+
+// until gives what was there before the crash, and fails then.
+func until[T any](crashed *atomic.Bool, all iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		for v, err := range all {
+			if crashed.Load() {
+				break
+			}
+			if !yield(v, err) {
+				return
+			}
+		}
+		if crashed.Load() {
+			yield(none, errFault)
+		}
+	}
 }
 
 var errFault = errors.New("a planted fault of the store")

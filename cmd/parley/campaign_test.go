@@ -40,6 +40,7 @@ type campaign struct {
 	careless bool    // erasures are answered before they are done
 	lazy     bool    // the disk leaves syncs out: to see that it would be noticed
 	asleep   atomic.Bool
+	crashed  atomic.Bool // the machine has stopped: the views see no more
 	crashes  int
 	acks     int // at most between two crashes
 
@@ -116,6 +117,7 @@ func (c *campaign) life(ctx context.Context, disk *vfs.MemFS) (crashed *vfs.MemF
 	c.asleep.Store(c.lazy)
 	defer c.asleep.Store(false)
 	c.witness.begin(1+c.random.IntN(c.acks), func() {
+		c.crashed.Store(true)
 		crashed = disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: c.percent, RNG: rand.New(rand.NewPCG(c.seed, uint64(c.turn)))})
 	})
 	c.traffic(ctx, l)
