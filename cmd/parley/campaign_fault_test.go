@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"iter"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -14,11 +15,52 @@ import (
 	"parley/eventstore"
 )
 
+// knowingLog is all that the engine asks of the log in the folder. Whoever wraps
+// no more than an eventstore.Log hides what it knows without reading.
+type knowingLog interface {
+	eventstore.Log
+	Last(stream string) (eventstore.Revision, bool)
+	Recorded(command uuid.UUID) ([]eventstore.Record, bool)
+}
+
 // notingLog tells the witness of each append, and fails when it is told to.
 type notingLog struct {
-	eventstore.Log
+	knowingLog
 	witness *witness
 	faults  *faults // nil: none
+}
+
+// shownLog is the log as the views see it. They lie on a disk that does not
+// crash: what they showed after the crash would be of a history that never was.
+type shownLog struct {
+	eventstore.Log
+	crashed *atomic.Bool
+}
+
+func (l *shownLog) Read(ctx context.Context, q eventstore.Query) iter.Seq2[eventstore.Record, error] {
+	return until(l.crashed, l.Log.Read(ctx, q))
+}
+
+func (l *shownLog) Follow(ctx context.Context, after eventstore.Position, f eventstore.Filter) iter.Seq2[eventstore.Update, error] {
+	return until(l.crashed, l.Log.Follow(ctx, after, f))
+}
+
+// until gives what was there before the crash, and fails then.
+func until[T any](crashed *atomic.Bool, all iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		for v, err := range all {
+			if crashed.Load() {
+				break
+			}
+			if !yield(v, err) {
+				return
+			}
+		}
+		if crashed.Load() {
+			yield(none, errFault)
+		}
+	}
 }
 
 var errFault = errors.New("a planted fault of the store")
@@ -31,7 +73,7 @@ func (l *notingLog) Append(ctx context.Context, stream string, expected eventsto
 	if before {
 		return nil, errFault
 	}
-	done, err := l.Log.Append(ctx, stream, expected, records...)
+	done, err := l.knowingLog.Append(ctx, stream, expected, records...)
 	if _, lost := errors.AsType[*eventstore.ConflictError](err); !lost {
 		l.witness.tried(records)
 	}
@@ -46,11 +88,27 @@ func (l *notingLog) Mark(ctx context.Context, name string, move func(eventstore.
 	if before {
 		return eventstore.Mark{}, errFault
 	}
-	m, err := l.Log.Mark(ctx, name, move)
+	m, err := l.knowingLog.Mark(ctx, name, move)
 	if after {
 		return eventstore.Mark{}, errFault
 	}
 	return m, err
+}
+
+// Last and Recorded need not know: where the store fails, now and then they do
+// not, and it is read.
+func (l *notingLog) Last(stream string) (eventstore.Revision, bool) {
+	if before, after := l.faults.draw(); before || after {
+		return 0, false
+	}
+	return l.knowingLog.Last(stream)
+}
+
+func (l *notingLog) Recorded(command uuid.UUID) ([]eventstore.Record, bool) {
+	if before, after := l.faults.draw(); before || after {
+		return nil, false
+	}
+	return l.knowingLog.Recorded(command)
 }
 
 // faults says which call fails: before it is made, or after.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -30,7 +31,7 @@ type life struct {
 }
 
 // open opens bottom up, as openHouse does, on a disk that may crash. The views
-// are always lost.
+// are lost at every second seed; at the others they are as they were last.
 func (c *campaign) open(ctx context.Context, disk *vfs.MemFS) (l *life, err error) {
 	h := &house{cfg: &config{data: c.views, location: time.UTC, zone: "UTC"}, logger: slog.New(slog.DiscardHandler), run: strconv.Itoa(c.turn)}
 	l = &life{house: h, campaign: c}
@@ -39,16 +40,21 @@ func (c *campaign) open(ctx context.Context, disk *vfs.MemFS) (l *life, err erro
 			err = errors.Join(err, h.close())
 		}
 	}()
-	if err := os.RemoveAll(h.cfg.views()); err != nil {
-		return nil, err
+	if c.seed%2 == 0 {
+		if err := os.RemoveAll(h.cfg.views()); err != nil {
+			return nil, err
+		}
 	}
+	c.crashed.Store(false)
 	if err := c.goneFromDisk(disk); err != nil {
 		return nil, err
 	}
 	files := lazyDisk{disk, &c.asleep}
-	if h.log, err = embedded.Open(embedded.Options{Dir: "data/log", FS: files, Now: c.now}); err != nil {
+	log, err := embedded.Open(embedded.Options{Dir: "data/log", FS: files, Now: c.now})
+	if err != nil {
 		return nil, err
 	}
+	h.log = log
 	h.opened = append(h.opened, h.log)
 	if h.keys, err = embedded.OpenKeys(embedded.Options{Dir: "data/keys", FS: files}); err != nil {
 		return nil, err
@@ -62,19 +68,26 @@ func (c *campaign) open(ctx context.Context, disk *vfs.MemFS) (l *life, err erro
 		return nil, err
 	}
 	codec := &eventstore.Codec{Kinds: kinds, Keys: h.keys}
-	h.engine = eventstore.NewEngine(&notingLog{h.log, c.witness, c.faults}, codec, c.policies, c.now)
-	h.runner, err = projections.Open(ctx, projections.Config{Log: h.log, Codec: codec, Dir: h.cfg.views(), Projections: projections.All(), Now: c.now})
+	own := eventstore.Own(&notingLog{log, c.witness, c.faults}, kinds.All())
+	h.engine = eventstore.NewEngine(own, codec, c.policies, c.now)
+	h.engine.Terms = api.Terms(h.engine)
+	h.runner, err = projections.Open(ctx, projections.Config{Log: eventstore.Own(&shownLog{log, &c.crashed}, kinds.All()), Codec: codec, Dir: h.cfg.views(), Projections: projections.All(), Now: c.now})
 	if err != nil {
 		return nil, err
 	}
 	h.opened = append(h.opened, h.runner)
+	if err := h.viewsBehind(ctx); err != nil {
+		return nil, err
+	}
 	h.views = &projections.Views{Runner: h.runner, Codec: codec}
 	h.reactor = eventstore.NewReactor(h.engine, eventstore.ReactorOptions{
 		Name: "policies", Delay: 20 * time.Millisecond, Backoff: 5 * time.Millisecond, Pause: 20 * time.Millisecond,
 	})
 	h.erasure = eventstore.NewReactor(h.engine, api.Erasing(h.engine, h.keys))
 	h.bulk = eventstore.NewReactor(h.engine, api.FinishingBulk(func() *api.Server { return nil })) // nobody begins any here
-	h.parts = eventstore.NewReactor(h.engine, api.EndingParts(h.engine, h.views))
+	ending := api.EndingParts(h.engine, h.views)
+	ending.Delay = 20 * time.Millisecond // rest waits for it
+	h.parts = eventstore.NewReactor(h.engine, ending)
 	h.wheel = &eventstore.Wheel{Engine: h.engine, Due: policy.Due, Load: h.timers}
 	return l, errors.Join(h.reactor.Begin(ctx), h.erasure.Begin(ctx), h.bulk.Begin(ctx), h.parts.Begin(ctx))
 }
@@ -97,7 +110,23 @@ func (l *life) stop() error {
 	return errors.Join(err, l.close())
 }
 
-// rest waits until nothing follows any more: reactor, wheel and views are at
+// reactors are all that a house runs.
+func (l *life) reactors() []*eventstore.Reactor {
+	return []*eventstore.Reactor{l.reactor, l.erasure, l.bulk, l.parts}
+}
+
+// reacted tells how the reactors fare, and whether all of them have done what
+// follows from the log up to its head.
+func (l *life) reacted(head eventstore.Position) (all []eventstore.ReactorStatus, done bool) {
+	done = true
+	for _, r := range l.reactors() {
+		s := r.Status()
+		all, done = append(all, s), done && s.Read >= head && s.Behind == 0
+	}
+	return all, done
+}
+
+// rest waits until nothing follows any more: reactors, wheel and views are at
 // the head, no command is being decided or waits to be tried again, nothing is
 // due, and a round of routing finds nothing to do.
 func (l *life) rest(ctx context.Context) error {
@@ -113,9 +142,12 @@ func (l *life) rest(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		reacted, wheel, erased := l.reactor.Status(), l.wheel.Status(), l.erasure.Status()
-		due := !wheel.Next.IsZero() && !wheel.Next.After(l.engine.Now())
-		if info.Head == last && reacted.Read >= info.Head && reacted.Behind == 0 && erased.Read >= info.Head && erased.Behind == 0 && wheel.Position >= info.Head && !due && l.engine.Busy() == 0 {
+		wheel := l.wheel.Status()
+		reacted, done := l.reacted(info.Head)
+		within := func(d time.Duration) bool { return !wheel.Next.IsZero() && !wheel.Next.After(l.engine.Now().Add(d)) }
+		due := within(0)
+		again := wheel.Failed > 0 && within(time.Second) // a timer that failed is not given up, only put off
+		if info.Head == last && done && wheel.Position >= info.Head && !due && !again && l.engine.Busy() == 0 {
 			calm++
 		} else {
 			calm, last = 0, info.Head
@@ -137,7 +169,7 @@ func (l *life) rest(ctx context.Context) error {
 			l.ended <- err
 			return fmt.Errorf("the engine ended: %w", err)
 		case <-ctx.Done():
-			return fmt.Errorf("it does not come to rest: head %d, reactor %+v, wheel %+v", info.Head, reacted, wheel)
+			return fmt.Errorf("it does not come to rest: head %d, reactors %+v, wheel %+v", info.Head, reacted, wheel)
 		}
 	}
 }
@@ -152,8 +184,12 @@ func (l *life) nudge(ctx context.Context) {
 // look holds the log against its rules. What is found is looked for again after
 // a while: a timer may have fallen due in the meantime.
 func (l *life) look(ctx context.Context) (report audit.Report, err error) {
+	var cursors []string
+	for _, r := range l.reactors() {
+		cursors = append(cursors, reactorMarks+r.Status().Name)
+	}
 	for range 6 {
-		report, err = audit.Run(ctx, l.log, l.engine.Codec, audit.Options{Marks: []string{"reactor-policies", "reactor-erasure"}, Most: 10})
+		report, err = audit.Run(ctx, l.log, l.engine.Codec, audit.Options{Marks: cursors, Most: 10})
 		if err != nil || report.Total == 0 {
 			return report, err
 		}
@@ -173,9 +209,10 @@ func (l *life) look(ctx context.Context) (report audit.Report, err error) {
 
 // whole holds the log against its rules, and the views against the log.
 func (l *life) whole(ctx context.Context) error {
-	if s := l.reactor.Status(); s.Parked > 0 {
-		parked, err := l.reactor.Parked(ctx)
-		return errors.Join(err, fmt.Errorf("the reactor parked %+v", parked))
+	for _, r := range l.reactors() {
+		if parked, err := r.Parked(ctx); err != nil || len(parked) > 0 {
+			return errors.Join(err, fmt.Errorf("the reactor %s parked %+v", r.Status().Name, parked))
+		}
 	}
 	report, err := l.look(ctx)
 	if err != nil {
@@ -188,6 +225,9 @@ func (l *life) whole(ctx context.Context) error {
 	if err := errors.Join(found...); err != nil {
 		return fmt.Errorf("%d findings:\n%w", report.Total, err)
 	}
+	if err := l.fired(ctx); err != nil {
+		return err
+	}
 	for _, p := range projections.All() {
 		if parked, err := l.runner.Parked(ctx, p.Name); err != nil || len(parked) > 0 {
 			return errors.Join(err, fmt.Errorf("%s parked %+v", p.Name, parked))
@@ -196,6 +236,36 @@ func (l *life) whole(ctx context.Context) error {
 			return err
 		} else if diff != nil {
 			return diff
+		}
+	}
+	return nil
+}
+
+// fired looks whether all that fell due was done: done once more it records
+// nothing. A row of a timer that went stale may stay, so that there is one tells
+// nothing. Who is in his grace got all of it again when this life began.
+func (l *life) fired(ctx context.Context) error {
+	info, err := l.log.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if err := l.runner.Wait(ctx, "due", info.Head); err != nil {
+		return err
+	}
+	timers, _, err := projections.LoadTimers(ctx, l.log, l.engine.Codec, l.views.Due)
+	if err != nil {
+		return err
+	}
+	past := l.engine.Now().Add(-time.Second) // what falls due just now is being done
+	for _, t := range timers {
+		if !t.At.Before(past) || strings.HasPrefix(t.Key, policy.GraceKey) {
+			continue
+		}
+		switch out, err := l.engine.Run(ctx, t.Intent, eventstore.Meta{At: t.At}); {
+		case failed(err):
+			return err
+		case len(out.Records) > 0:
+			return fmt.Errorf("the timer %s fell due at %s and was not fired: done now it records %s", t.Key, t.At, out.Records[0].Name)
 		}
 	}
 	return nil

@@ -114,6 +114,9 @@ func (w *witness) compare(ctx context.Context, l *life) error {
 		if err := readable(l, r); err != nil {
 			return err
 		}
+		if first, twice := kept[r.ID]; twice {
+			return fmt.Errorf("%s (%s) landed twice, at positions %d and %d", r.Name, r.Stream, first.Position, r.Position)
+		}
 		kept[r.ID], head = r, r.Position
 	}
 	if head < w.upTo {

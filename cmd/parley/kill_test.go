@@ -26,6 +26,20 @@ func kills(t *testing.T) int {
 	return n
 }
 
+// killSeed says when somebody is killed: PARLEY_CRASH_SEED does, or the clock.
+func killSeed(t *testing.T) uint64 {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("PARLEY_CRASH_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("PARLEY_CRASH_SEED: %v", err)
+		}
+	}
+	t.Logf("PARLEY_CRASH_SEED=%d says when somebody is killed", seed)
+	return seed
+}
+
 // ledger is what the server acknowledged to its clients.
 type ledger struct {
 	mu       sync.Mutex
@@ -61,11 +75,7 @@ func (l *ledger) more(t *testing.T, n int) {
 func TestKilledAgainAndAgain(t *testing.T) {
 	long(t)
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("PARLEY_CRASH_SEED"); text != "" {
-		seed, _ = strconv.ParseUint(text, 10, 64)
-	}
-	t.Logf("seed %d, which says when it is killed", seed)
+	seed := killSeed(t)
 	random := rand.New(rand.NewPCG(seed, 7))
 	s := serveProcess(t, folder(t), "--rate", "0")
 	h := furnish(t, s)

@@ -25,7 +25,7 @@ import (
 
 // slowLog fails, or holds up, the first appends of an event.
 type slowLog struct {
-	eventstore.Log
+	knowingLog
 	name  string
 	fails int
 	gate  chan struct{} // nil: none
@@ -44,7 +44,7 @@ func (l *slowLog) Append(ctx context.Context, stream string, expected eventstore
 			l.gate = nil
 		}
 	}
-	return l.Log.Append(ctx, stream, expected, records...)
+	return l.knowingLog.Append(ctx, stream, expected, records...)
 }
 
 // restless is a life of the town whose log is slow, before anybody asked.
@@ -60,7 +60,7 @@ func restless(t *testing.T, slow *slowLog) *life {
 			t.Error(err)
 		}
 	})
-	slow.Log = l.engine.Log // before anything runs on it
+	slow.knowingLog = l.engine.Log.(knowingLog) // before anything runs on it
 	l.engine.Log = slow
 	if err := c.recover(t.Context(), l); err != nil {
 		t.Fatal(err)

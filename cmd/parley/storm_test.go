@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -77,9 +78,9 @@ func TestAGT2_NobodyIsOverHisCapacityWhateverIsKilled(t *testing.T) {
 	}
 	t.Parallel()
 	agents, clients, lasts, between := stormScale(t)
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d, which says when they are killed", seed)
+	seed := killSeed(t)
 	s := newStorm(t, agents)
+	s.keep(strconv.FormatUint(seed, 10))
 	over := make(chan struct{})
 	var crowd sync.WaitGroup
 	for i := range clients {
@@ -168,6 +169,20 @@ func newStorm(t *testing.T, agents int) *storm {
 	s.hang = func() { cancel(); feeds.Wait() }
 	t.Cleanup(s.hang)
 	return s
+}
+
+// keep leaves the log and the keys where PARLEY_KEEP says, however the test ends.
+func (s *storm) keep(name string) {
+	to := os.Getenv("PARLEY_KEEP")
+	if to == "" {
+		return
+	}
+	s.t.Cleanup(func() {
+		node := s.servers.node
+		node.end(os.Interrupt)
+		folderCopy(s.t, node.dir+"/log", filepath.Join(to, "storm-"+name, "log"))
+		folderCopy(s.t, s.servers.keys, filepath.Join(to, "storm-"+name, "keys"))
+	})
 }
 
 // hire makes an agent with room for two chats, or three texts.

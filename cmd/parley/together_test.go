@@ -68,8 +68,7 @@ func TestTwoServersOnOneLogAreKilledAgainAndAgain(t *testing.T) {
 		t.Skip("skipped: it kills processes for half a minute, as TestKilledAgainAndAgain does for less; leave out -short to run it")
 	}
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d, which says when they are killed", seed)
+	seed := killSeed(t)
 	random := rand.New(rand.NewPCG(seed, 11))
 	w := serveTogether(t)
 	killedAgainAndAgain(t, w.sides, random, 3*kills(t)/2, func(victim int) (back func()) {
@@ -91,8 +90,7 @@ func TestTwoEnginesOnOneFolderAreKilledAgainAndAgain(t *testing.T) {
 		t.Skip("skipped: it kills processes for half a minute, as TestKilledAgainAndAgain does for less; leave out -short to run it")
 	}
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d, which says when they are killed", seed)
+	seed := killSeed(t)
 	node, data := startEngineNode(t), folder(t)
 	args := []string{"--store", node.url(), "--keys", node.keys(), "--rate", "0", "--public-rate", "0"}
 	first := furnish(t, node.server)

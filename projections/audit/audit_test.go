@@ -240,6 +240,12 @@ func TestRulesOfTheEnvelope(t *testing.T) {
 			}
 			return true
 		}},
+		{"id_once", func(r *eventstore.Record) bool {
+			if r.Name == "session.started" || r.Name == "conversation.engaged" {
+				r.ID = uuid.NameSpaceOID // one that landed twice, in whatever stream
+			}
+			return true
+		}},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			p := plant(t)
@@ -249,6 +255,18 @@ func TestRulesOfTheEnvelope(t *testing.T) {
 				t.Errorf("%s is not found, but %v", c.rule, rules)
 			}
 		})
+	}
+}
+
+func TestWhatOthersWroteTwiceIsNoFinding(t *testing.T) {
+	p := plant(t)
+	p.begin()
+	r := eventstore.Record{ID: uuid.New(), Stream: "parcel-1", Name: "parcel.sent", Command: uuid.New(), Data: []byte("{}")}
+	p.record(r)
+	r.Stream = "parcel-2"
+	p.record(r)
+	if rules := p.rules(p.log); len(rules) > 0 {
+		t.Errorf("found %v", rules)
 	}
 }
 

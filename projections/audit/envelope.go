@@ -16,8 +16,9 @@ const (
 	maxOwing     = 1 << 16
 )
 
-// envelope holds a record against the one before it in its stream, and against
-// the event it follows from.
+// envelope holds a record against the one before it in its stream, against the
+// event it follows from, and against the latest ones: a command that is tried
+// again lands once.
 func (a *audit) envelope(ctx context.Context, r eventstore.Record) error {
 	former, known := a.revisions[r.Stream]
 	if !known {
@@ -35,6 +36,9 @@ func (a *audit) envelope(ctx context.Context, r eventstore.Record) error {
 	a.revisions[r.Stream] = r.Revision
 	if r.Causation != uuid.Nil && !a.causes.has(r.Causation) {
 		a.causes.owe(r.Causation, a.now)
+	}
+	if a.causes.has(r.ID) && a.codec.Kinds.Has(r.Kind()) { // others name theirs as they like
+		a.find("id_once", "event %s is recorded a second time", r.ID)
 	}
 	a.causes.saw(r.ID)
 	return nil
