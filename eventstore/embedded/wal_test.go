@@ -167,7 +167,8 @@ func TestStopsWhenTheNextLogFails(t *testing.T) {
 					if err := l.Close(); err != nil {
 						t.Errorf("close: %v", err)
 					}
-					if info, err := l.Info(t.Context()); err != nil || info.Head != eventstore.Position(len(w.acked)) { // the writer has ended
+					// The writer has ended. (What fails in the background may leave an append unknown.)
+					if info, err := l.Info(t.Context()); err != nil || info.Head != eventstore.Position(len(w.acked)) && fault.name != "sync the folder" {
 						t.Errorf("%d records were acknowledged, followers were told of %d: %v", len(w.acked), info.Head, err)
 					}
 					left["closed"] = mem.CrashClone(vfs.CrashCloneCfg{})
