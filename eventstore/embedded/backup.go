@@ -36,7 +36,7 @@ func (l *Log) Backup(ctx context.Context, dir string) error {
 	if err := makeFolder(l.fs, dir); err != nil {
 		return domain.Invalid("folder", fmt.Sprintf("%s cannot be made: %v", dir, err))
 	}
-	err := l.db.Checkpoint(l.fs.PathJoin(dir, pebbleFolder), pebble.WithFlushedWAL())
+	err := l.sure(l.db.Checkpoint(l.fs.PathJoin(dir, pebbleFolder), pebble.WithFlushedWAL()))
 	if err == nil {
 		err = writeSeal(l.fs, dir, l.store, true)
 	}

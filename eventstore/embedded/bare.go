@@ -20,7 +20,7 @@ import (
 // time, and how long that took. The folder is removed in the end.
 func BareAppends(ctx context.Context, dir string, writers int, lasts time.Duration, record []byte) (n int64, took time.Duration, err error) {
 	l := &Log{dir: dir, fs: vfs.Default, closing: make(chan struct{}), halt: make(chan struct{})}
-	db, err := pebble.Open(dir, l.pebbleOptions(Options{FS: vfs.Default, CacheBytes: cacheBytes}, false))
+	db, err := pebble.Open(dir, l.pebbleOptions(Options{FS: vfs.Default, CacheBytes: cacheBytes}, dir, false))
 	if err != nil {
 		return 0, 0, err
 	}
@@ -56,7 +56,7 @@ func BareAppends(ctx context.Context, dir string, writers int, lasts time.Durati
 				batch = append(batch, <-queue)
 			}
 		}
-		if failed := bareCommit(db, batch, uint64(n)); failed != nil && err == nil {
+		if failed := l.sure(bareCommit(db, batch, uint64(n))); failed != nil && err == nil {
 			err = failed
 			cancel()
 		}

@@ -64,7 +64,7 @@ func (l *Log) closeFiles() error {
 		return errors.Join(l.db.Close(), l.lock.Close())
 	}
 	if l.flushed() {
-		err := l.db.Close()
+		err := l.sure(l.db.Close())
 		if err == nil {
 			err = writeSeal(l.fs, l.dir, l.store, false)
 		}

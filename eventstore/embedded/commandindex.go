@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -26,6 +27,8 @@ type Commands struct {
 	fs   vfs.FS
 	db   *pebble.DB
 	lock *pebble.Lock
+
+	failure atomic.Pointer[error] // of its write-ahead logs
 }
 
 // OpenCommands opens the index in a folder, or makes it; one process at a time
@@ -60,14 +63,30 @@ func (c *Commands) open() (err error) {
 		}
 	}()
 	o := &pebble.Options{
-		FS: c.fs, Lock: c.lock, Logger: quietly{}, FormatMajorVersion: pebble.FormatValueSeparation,
+		FS: &walFS{FS: c.fs, dir: c.dir, stop: c.stop, stopped: c.stoppedBy}, Lock: c.lock, Logger: quietly{}, FormatMajorVersion: pebble.FormatValueSeparation,
 		CacheSize: 24 << 20, MemTableSize: 8 << 20,
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
-	c.db, err = pebble.Open(c.dir, o)
+	c.failure.Store(nil)
+	if c.db, err = pebble.Open(c.dir, o); err == nil && c.stoppedBy() != nil {
+		err = errors.Join(c.stoppedBy(), c.db.Close())
+	}
 	return err
+}
+
+// stop makes the index take in no more; the first reason stands.
+func (c *Commands) stop(reason error) {
+	err := fmt.Errorf("the index of commands in %s takes in no more: %w", c.dir, reason)
+	c.failure.CompareAndSwap(nil, &err)
+}
+
+func (c *Commands) stoppedBy() error {
+	if err := c.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // clear removes what is in the folder but the lock, which is held.
@@ -119,6 +138,9 @@ func (c *Commands) get(key []byte) ([]byte, error) {
 
 // Add is part of eventstore.Commands.
 func (c *Commands) Add(upTo eventstore.Position, places []eventstore.CommandPlace) error {
+	if err := c.stoppedBy(); err != nil {
+		return err
+	}
 	b := c.db.NewBatch()
 	var key, value []byte
 	for _, p := range places {
@@ -138,7 +160,7 @@ func (c *Commands) Add(upTo eventstore.Position, places []eventstore.CommandPlac
 	if err := b.Set(keyHead, binary.AppendUvarint(nil, uint64(upTo)), nil); err != nil {
 		return errors.Join(err, b.Close())
 	}
-	return errors.Join(b.Commit(pebble.NoSync), b.Close())
+	return errors.Join(b.Commit(pebble.NoSync), b.Close(), c.stoppedBy())
 }
 
 // Find is part of eventstore.Commands.

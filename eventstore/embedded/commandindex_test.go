@@ -1,14 +1,73 @@
 package embedded
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/google/uuid"
 
 	"parley/eventstore"
 )
+
+// TestAnIndexOfCommandsWhoseLogFailsTakesInNoMore lets the disk fill up: the process
+// lives, and opened again the index has all up to where it says.
+func TestAnIndexOfCommandsWhoseLogFailsTakesInNoMore(t *testing.T) {
+	var full atomic.Bool
+	mem := vfs.NewMem()
+	disk := faultFS{mem, func(_ errorfs.OpKind, name string) error {
+		if full.Load() && strings.HasSuffix(name, ".log") {
+			return syscall.ENOSPC
+		}
+		return nil
+	}}
+	c, err := OpenCommands(Options{Dir: "index", FS: disk})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Begin("log"); err != nil {
+		t.Fatal(err)
+	}
+	var places []eventstore.CommandPlace
+	for err == nil && len(places) < 1000 {
+		full.Store(len(places) >= 3)
+		p := eventstore.CommandPlace{Command: uuid.New(), Stream: strings.Repeat("x", 60_000), Position: eventstore.Position(len(places) + 1)}
+		places = append(places, p)
+		err = c.Add(p.Position, places[len(places)-1:])
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("after %d: %v", len(places), err)
+	}
+	if found, err := c.Find(places[0].Command); err != nil || len(found) != 1 {
+		t.Errorf("%d, %v", len(found), err)
+	}
+	full.Store(false)
+	if err := c.Add(2000, nil); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("once there is room: %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = OpenCommands(Options{Dir: "index", FS: mem}); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	at, err := c.Begin("log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range places[:at] {
+		if found, err := c.Find(p.Command); err != nil || len(found) != 1 || found[0] != p {
+			t.Errorf("of %d the one at %d is lost: %v", at, p.Position, err)
+		}
+	}
+}
 
 // TestADamagedIndexOfCommandsIsMadeAnew breaks its files: it opens, and is
 // empty.

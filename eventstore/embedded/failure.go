@@ -73,6 +73,15 @@ func (l *Log) stoppedBy() error {
 	return nil
 }
 
+// sure takes what Pebble says of something written: its success is none once the
+// log has stopped.
+func (l *Log) sure(err error) error {
+	if err == nil {
+		err = l.stoppedBy()
+	}
+	return err
+}
+
 // damage turns Pebble's corruption errors into the contract's, which says what
 // is damaged and what to do. Other errors stay what they are.
 func (l *Log) damage(err error) error {

@@ -66,7 +66,7 @@ func (l *Log) create() (format, error) {
 	b := l.db.NewBatch()
 	err = errors.Join(b.Set(keyStore, []byte(is.store), nil), b.Set(keyFormat, []byte(is.version), nil))
 	if err == nil {
-		err = b.Commit(pebble.Sync)
+		err = l.sure(b.Commit(pebble.Sync))
 	}
 	if err = errors.Join(err, b.Close()); err != nil {
 		return format{}, err
@@ -109,5 +109,5 @@ func (l *Log) compareFormat(is format) error {
 			return err
 		}
 	}
-	return l.db.Set(keyFormat, []byte(formatVersion), pebble.Sync)
+	return l.sure(l.db.Set(keyFormat, []byte(formatVersion), pebble.Sync))
 }

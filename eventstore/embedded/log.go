@@ -136,7 +136,7 @@ func (l *Log) open(o Options, inner string, is format, found bool) (err error) {
 			return l.unopened(err, inner)
 		}
 	}
-	if l.db, err = l.openPebble(inner, l.pebbleOptions(o, found)); err != nil {
+	if l.db, err = l.openPebble(inner, l.pebbleOptions(o, inner, found)); err != nil {
 		if errors.Is(err, pebble.ErrDBDoesNotExist) {
 			return damaged("the log's files are missing", "the folder %s", inner)
 		}
@@ -217,11 +217,11 @@ const openGrace = time.Second
 // log before it knows its own format: that one does not say how far the disk had
 // it, so that damage could look like the end. The next one does.
 func (l *Log) initial(o Options, inner string) error {
-	db, err := pebble.Open(inner, l.pebbleOptions(o, false))
+	db, err := pebble.Open(inner, l.pebbleOptions(o, inner, false))
 	if err != nil {
 		return err
 	}
-	return db.Close()
+	return l.sure(db.Close())
 }
 
 // unseal looks at the files as they lie, before Pebble opens them.

@@ -8,9 +8,9 @@ import (
 // pebbleOptions suit a log: large memtables, since all is written twice; filters,
 // since new streams are asked for before they exist; light compression above and
 // Zstandard below, where most of the log comes to lie.
-func (l *Log) pebbleOptions(o Options, found bool) *pebble.Options {
+func (l *Log) pebbleOptions(o Options, inner string, found bool) *pebble.Options {
 	p := &pebble.Options{
-		FS:                          newAheadFS(o.FS),
+		FS:                          &walFS{FS: newAheadFS(o.FS), dir: inner, stop: l.stop, stopped: l.stoppedBy},
 		Lock:                        l.lock,
 		Logger:                      quiet{l},
 		EventListener:               l.listener(),

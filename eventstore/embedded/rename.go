@@ -41,7 +41,7 @@ func Rename(o Options) (store string, err error) {
 		}
 	}
 	l.writer.wrote = true // nobody else has this log
-	if err := b.Commit(pebble.Sync); err != nil {
+	if err := l.sure(b.Commit(pebble.Sync)); err != nil {
 		return "", l.damage(err)
 	}
 	l.store = store

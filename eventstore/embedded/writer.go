@@ -180,10 +180,7 @@ func (w *writer) commit(requests []*request) (written []*request, marks map[stri
 		return nil, nil, b.Close()
 	}
 	w.wrote = true
-	if err := b.Commit(w.sync); err != nil {
-		return nil, nil, err
-	}
-	if err := w.log.stoppedBy(); err != nil {
+	if err := w.log.sure(b.Commit(w.sync)); err != nil {
 		return nil, nil, err
 	}
 	return written, marks, b.Close()
