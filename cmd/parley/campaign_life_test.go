@@ -192,10 +192,12 @@ func (l *life) whole(ctx context.Context) error {
 		if parked, err := l.runner.Parked(ctx, p.Name); err != nil || len(parked) > 0 {
 			return errors.Join(err, fmt.Errorf("%s parked %+v", p.Name, parked))
 		}
-		if diff, err := l.runner.Verify(ctx, p.Name); err != nil {
+		if v, err := l.runner.Verify(ctx, p.Name); err != nil {
 			return err
-		} else if diff != nil {
-			return diff
+		} else if v.Difference != nil {
+			return v.Difference
+		} else if v.Short() != "" {
+			return fmt.Errorf("%s is %s at %d of %d", p.Name, v.Short(), v.Position, v.Head)
 		}
 	}
 	return nil

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -62,5 +65,60 @@ func TestCheckNamesWhatContradictsItself(t *testing.T) {
 		if !strings.Contains(said.out, want) {
 			t.Errorf("it does not say %q:\n%s", want, said.out)
 		}
+	}
+}
+
+// withLog does something to the log of a folder that nobody has open.
+func withLog(t *testing.T, data string, do func(*embedded.Log) error) {
+	t.Helper()
+	l, err := embedded.Open(embedded.Options{Dir: filepath.Join(data, "log")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(do(l), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAViewThatIsPausedIsNotCalledWhole: nor is the log called broken for it.
+func TestAViewThatIsPausedIsNotCalledWhole(t *testing.T) {
+	long(t)
+	t.Parallel()
+	s := serveHere(t, folder(t))
+	h := furnish(t, s)
+	paused := func(want bool) {
+		t.Helper()
+		for _, args := range [][]string{{"check"}, {"projections", "verify", "--all"}, {"projections", "verify", "--all", "--json"}} {
+			out := parley(t, append(args, "--data", s.data)...).ok(t)
+			is := strings.Contains(out, "he view active is paused at ") && strings.Contains(out, "was not compared beyond it")
+			if args[len(args)-1] == "--json" {
+				is = strings.Contains(out, `"short":"paused"`)
+			}
+			if is != want || strings.Contains(out, "behind") {
+				t.Errorf("%v says, where the view is paused: %v:\n%s", args, want, out)
+			}
+		}
+	}
+	paused(false)
+	h.admin.must(http.StatusOK, "POST", "/v1/projections/active/pause", nil)
+	h.ask("Is anybody there?")
+	paused(true)
+	s.stop()
+	paused(true) // and where nobody serves
+	h.again(serveHere(t, s.data))
+	h.admin.must(http.StatusOK, "POST", "/v1/projections/active/resume", nil)
+	paused(false)
+	h.stop()
+
+	// What a reactor put aside is told as well.
+	withLog(t, s.data, func(l *embedded.Log) error {
+		_, err := l.Mark(t.Context(), parkedMarks+"policies", func(eventstore.Mark) ([]byte, bool) {
+			text, err := json.Marshal([]eventstore.Parked{{Key: "conversation-c", Position: 3, Error: "it fails"}})
+			return text, err == nil
+		})
+		return err
+	})
+	if out := parley(t, "check", "--data", s.data).ok(t); !strings.Contains(out, "the reactor policies has put 1 events aside, the first at position 3: it fails") {
+		t.Errorf("check says:\n%s", out)
 	}
 }
