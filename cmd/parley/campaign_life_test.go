@@ -152,8 +152,12 @@ func (l *life) nudge(ctx context.Context) {
 // look holds the log against its rules. What is found is looked for again after
 // a while: a timer may have fallen due in the meantime.
 func (l *life) look(ctx context.Context) (report audit.Report, err error) {
+	marks, err := l.log.Marks(ctx)
+	if err != nil {
+		return report, err
+	}
 	for range 6 {
-		report, err = audit.Run(ctx, l.log, l.engine.Codec, audit.Options{Marks: []string{"reactor-policies", "reactor-erasure"}, Most: 10})
+		report, err = audit.Run(ctx, l.log, l.engine.Codec, audit.Options{Marks: cursors(marks), Most: 10})
 		if err != nil || report.Total == 0 {
 			return report, err
 		}

@@ -22,7 +22,8 @@ import (
 )
 
 func newCheck(cfg *config) *cobra.Command {
-	return &cobra.Command{
+	var settled bool
+	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the log, the keys and the views for damage and contradictions",
 		Long: `Check reads the whole log several times. First it compares everything with
@@ -33,21 +34,26 @@ gap, and every decision of routing comes out the same when it is made again. The
 it looks whether a key is left of anybody who was erased, and holds the views
 against the log. It changes nothing. It exits with 1 when anything is wrong, and
 names it. A view that is paused or behind, and events that were put aside, are
-told and are nothing wrong.`,
+told and are nothing wrong.
+
+What began in the last ten seconds of the log may still be under way, and is no
+contradiction; with --settled it is.`,
 		Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withLocal(cmd.Context(), cfg, cmd.ErrOrStderr(), func(ctx context.Context, l *local) error {
-				return check(ctx, l, cmd.OutOrStdout(), cmd.ErrOrStderr())
+				return check(ctx, l, settled, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&settled, "settled", false, "nothing was under way when the log was left: forgive nothing at its end")
+	return cmd
 }
 
 // check follows a check to its end and prints what it finds.
-func check(ctx context.Context, l *local, out, errs io.Writer) error {
+func check(ctx context.Context, l *local, settled bool, out, errs io.Writer) error {
 	b := newBar(errs, false)
 	defer b.end()
-	return l.lines(ctx, "/v1/check", nil, func(line []byte) error {
+	return l.lines(ctx, fmt.Sprintf("/v1/check?settled=%t", settled), nil, func(line []byte) error {
 		var step struct {
 			Done, Total uint64
 			Part        string
@@ -102,12 +108,16 @@ func (h *house) answerCheck(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return lines.fail(err)
 	}
+	grace := inFlight
+	if r.URL.Query().Get("settled") == "true" {
+		grace = 0
+	}
 	marks, err := h.log.Marks(r.Context())
 	if err != nil {
 		return lines.fail(err)
 	}
 	told, err := audit.Run(r.Context(), h.engine.Log, h.engine.Codec, audit.Options{
-		Zone: h.cfg.location, Grace: inFlight, Marks: []string{"reactor-policies", "reactor-erasure"}, Progress: progress("rules"),
+		Zone: h.cfg.location, Grace: grace, Marks: cursors(marks), Progress: progress("rules"),
 	})
 	if err != nil {
 		return lines.fail(err)
@@ -133,6 +143,11 @@ func (h *house) answerCheck(w http.ResponseWriter, r *http.Request) error {
 	return lines.write(map[string]any{"result": map[string]any{
 		"store": report.Store, "head": eventstore.Position(report.Head).Text(report.Store), "streams": report.Streams, "decisions": told.Decisions, "unmade": told.Unmade, "findings": told.Total + len(beside),
 	}})
+}
+
+// cursors are the marks that tell how far reactors are, of whichever there are.
+func cursors(marks map[string]eventstore.Mark) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(marks)), func(name string) bool { return !strings.HasPrefix(name, reactorMarks) })
 }
 
 // putAside tells of the events whose work failed for good: they wait for an

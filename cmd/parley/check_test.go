@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -80,6 +81,50 @@ func withLog(t *testing.T, data string, do func(*embedded.Log) error) {
 	}
 }
 
+// TestCheckHoldsEveryReactorAgainstTheLog: of whatever the house runs.
+func TestCheckHoldsEveryReactorAgainstTheLog(t *testing.T) {
+	long(t)
+	t.Parallel()
+	data := folder(t)
+	serveHere(t, data).stop()
+	h, err := openHouse(t.Context(), &config{data: data, location: time.UTC, zone: "UTC"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, r := range h.reactors() {
+		names = append(names, r.Status().Name)
+	}
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		mark := reactorMarks + name
+		var before []byte
+		withLog(t, data, func(l *embedded.Log) error {
+			info, err := l.Info(t.Context())
+			if err != nil {
+				return err
+			}
+			_, err = l.Mark(t.Context(), mark, func(m eventstore.Mark) ([]byte, bool) {
+				before = m.Value
+				return []byte((info.Head + 1000).Text(info.Store)), true
+			})
+			return err
+		})
+		said := parley(t, "check", "--data", data)
+		said.fails(t, exitFail, "in 1 places")
+		if !strings.Contains(said.out, "mark "+mark+" at position ") || !strings.Contains(said.out, "beyond the end of the log") {
+			t.Errorf("of %s it says:\n%s", mark, said.out)
+		}
+		withLog(t, data, func(l *embedded.Log) error {
+			_, err := l.Mark(t.Context(), mark, func(eventstore.Mark) ([]byte, bool) { return before, true })
+			return err
+		})
+	}
+	parley(t, "check", "--data", data).ok(t)
+}
+
 // TestAViewThatIsPausedIsNotCalledWhole: nor is the log called broken for it.
 func TestAViewThatIsPausedIsNotCalledWhole(t *testing.T) {
 	long(t)
@@ -120,5 +165,39 @@ func TestAViewThatIsPausedIsNotCalledWhole(t *testing.T) {
 	})
 	if out := parley(t, "check", "--data", s.data).ok(t); !strings.Contains(out, "the reactor policies has put 1 events aside, the first at position 3: it fails") {
 		t.Errorf("check says:\n%s", out)
+	}
+}
+
+// TestASettledLogIsForgivenNothing: room was taken just now, and the offer it is
+// for is still to come, or never will.
+func TestASettledLogIsForgivenNothing(t *testing.T) {
+	t.Parallel()
+	data := folder(t)
+	serveHere(t, data).stop()
+	kinds, err := projections.Kinds()
+	if err != nil {
+		t.Fatal(err)
+	}
+	codec := &eventstore.Codec{Kinds: kinds}
+	withLog(t, data, func(l *embedded.Log) error {
+		var records []eventstore.Record
+		for _, e := range []any{
+			agent.Registered{Agent: "ana", Units: 10},
+			agent.Reserved{Agent: "ana", Hold: domain.Hold("c", 1, "ana"), Conversation: "c", Turn: 1, Units: 5, Purpose: agent.PurposeOffer},
+		} {
+			name, text, err := codec.Encode(e, "")
+			if err != nil {
+				return err
+			}
+			records = append(records, eventstore.Record{ID: uuid.New(), Name: name, Command: uuid.New(), HappenedAt: time.Now(), Data: text})
+		}
+		_, err := l.Append(t.Context(), "agent-ana", eventstore.None, records...)
+		return err
+	})
+	parley(t, "check", "--data", data).ok(t)
+	said := parley(t, "check", "--settled", "--data", data)
+	said.fails(t, exitFail, "in 1 places")
+	if !strings.Contains(said.out, "agent-ana at position 2 (revision 1): ") {
+		t.Errorf("it says:\n%s", said.out)
 	}
 }
