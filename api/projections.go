@@ -118,14 +118,19 @@ func (s *Server) verifyProjections(c echo.Context) error {
 	return s.workOn(c, func(ctx context.Context, _ projectionChoice, names []string, tell func(any)) (string, error) {
 		result := "ok"
 		for _, name := range names {
-			d, err := s.opts.Views.Runner.Verify(ctx, name)
+			v, err := s.opts.Views.Runner.Verify(ctx, name)
 			if err != nil {
 				return "", err
 			}
-			if d != nil {
+			if v.Difference != nil {
 				result = "different"
 			}
-			tell(shownDifference(name, d))
+			line := shownDifference(name, v.Difference)
+			line["position"], line["head"] = v.Position.Text(s.store), v.Head.Text(s.store)
+			if short := v.Short(); short != "" {
+				line["short"] = short
+			}
+			tell(line)
 		}
 		return result, nil
 	})

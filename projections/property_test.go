@@ -188,8 +188,8 @@ func TestPropertyCanFail(t *testing.T) {
 	if err := g.flush(); err != nil {
 		t.Fatal(err)
 	}
-	if diff, err := r.Verify(soon(t), "toy"); err != nil || diff == nil || diff.Table != "cards" {
-		t.Fatalf("%v %v", diff, err)
+	if v, err := r.Verify(soon(t), "toy"); err != nil || v.Difference == nil || v.Difference.Table != "cards" {
+		t.Fatalf("%v %v", v.Difference, err)
 	}
 	if err := r.Close(); err != nil {
 		t.Fatal(err)

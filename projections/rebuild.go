@@ -56,9 +56,9 @@ func (r *Runner) rebuild(ctx context.Context, names []string, progress func(Prog
 	}
 	if compare {
 		for _, g := range gens {
-			diff, err := r.compare(ctx, g)
-			if diff != nil {
-				err = diff
+			v, err := r.compare(ctx, g)
+			if v.Difference != nil {
+				err = v.Difference
 			}
 			if err != nil {
 				return errors.Join(err, removeAll(gens))

@@ -71,7 +71,8 @@ type Runner struct {
 	urgent  chan struct{} // a query waits
 	missing chan struct{} // a database is to be made anew
 
-	room int // bytes of rows in memory while generations are built; only tests set it, to less
+	room     int           // bytes of rows in memory while generations are built; only tests set it, to less
+	patience time.Duration // with a view that is compared and does not go on; only tests set it, to less
 
 	mu       sync.Mutex
 	watchers map[chan struct{}]struct{}
@@ -100,7 +101,7 @@ func Open(ctx context.Context, cfg Config) (*Runner, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	r := &Runner{cfg: cfg, room: bytesBuilt, byName: map[string]*slot{}, urgent: make(chan struct{}, 1), missing: make(chan struct{}, 1), watchers: map[chan struct{}]struct{}{}}
+	r := &Runner{cfg: cfg, room: bytesBuilt, patience: stalledAfter, byName: map[string]*slot{}, urgent: make(chan struct{}, 1), missing: make(chan struct{}, 1), watchers: map[chan struct{}]struct{}{}}
 	for _, p := range cfg.Projections {
 		if err := p.check(); err != nil {
 			return nil, err

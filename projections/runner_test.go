@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"parley/domain"
+	"parley/eventstore"
 )
 
 func TestReadModelIsOneFile(t *testing.T) {
@@ -130,6 +132,59 @@ func TestPoisonParksOnlyItsStream(t *testing.T) {
 	same(t, r, "toy")
 }
 
+// TestVerifyTellsHowFarItCompared: what the view has not read is not held
+// against it, and is not taken for compared either.
+func TestVerifyTellsHowFarItCompared(t *testing.T) {
+	h := newHouse(t, t.TempDir())
+	defer h.close()
+	r := h.open()
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer func() { ok(r.Close()) }()
+	r.patience = 0
+	first := h.record("card-a", opened{Queue: "q"})
+	ok(r.CatchUp(soon(t)))
+	far := func(short string, position, head eventstore.Position) {
+		t.Helper()
+		v, err := r.Verify(soon(t), "toy")
+		if err != nil || v.Difference != nil || v.Short() != short || v.Position != position || v.Head != head {
+			t.Errorf("%+v, short %q: %v; want %q at %d of %d", v, v.Short(), err, short, position, head)
+		}
+	}
+	far("", first, first)
+	ok(r.Pause("toy"))
+	far("", first, first)
+	second := h.record("card-b", opened{Queue: "q"})
+	far("paused", first, second)
+	ok(r.Resume(soon(t), "toy"))
+	third := h.record("card-c", opened{Queue: "q"})
+	far("behind", second, third)
+
+	// It waits for a view that is on its way.
+	r.patience = 5 * time.Minute
+	waits := make(chan Verified, 1)
+	go func() {
+		v, _ := r.Verify(soon(t), "toy") // nothing of it: seen below
+		waits <- v
+	}()
+	for waited := false; !waited; waited = r.byName["toy"].waited(third) {
+		select {
+		case v := <-waits:
+			t.Fatalf("it did not wait: %+v", v)
+		default:
+			runtime.Gosched()
+		}
+	}
+	ok(r.CatchUp(soon(t)))
+	if v := <-waits; v.Short() != "" || v.Position != third || v.Head != third {
+		t.Errorf("once it is there: %+v", v)
+	}
+}
+
 func TestVerifyFindsAPlantedDifference(t *testing.T) {
 	h := newHouse(t, t.TempDir())
 	defer h.close()
@@ -146,8 +201,8 @@ func TestVerifyFindsAPlantedDifference(t *testing.T) {
 		{"DELETE FROM cards", "", ""},
 	} {
 		plant(t, r, c.sql)
-		diff, err := r.Verify(soon(t), "toy")
-		if err != nil || diff == nil || diff.Column != c.column {
+		v, err := r.Verify(soon(t), "toy")
+		if diff := v.Difference; err != nil || diff == nil || diff.Column != c.column {
 			t.Fatalf("%s: %v %v", c.sql, diff, err)
 		}
 		if c.undo != "" {

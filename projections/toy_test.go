@@ -282,12 +282,12 @@ func soon(t testing.TB) context.Context {
 // same fails when the database differs from the plain fold.
 func same(t testing.TB, r *Runner, name string) {
 	t.Helper()
-	diff, err := r.Verify(soon(t), name)
+	v, err := r.Verify(soon(t), name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff != nil {
-		t.Fatal(diff)
+	if v.Difference != nil {
+		t.Fatal(v.Difference)
 	}
 }
 

@@ -23,47 +23,90 @@ func (d *Difference) Error() string {
 		d.Projection, d.Table, d.Key, d.Column, d.Want, d.Got)
 }
 
+// Verified is how far a view was held against the log.
+type Verified struct {
+	Difference *Difference         // the first; nil: it is as the log
+	Position   eventstore.Position // up to which it was compared
+	Head       eventstore.Position // of the log, when the comparison began
+	Paused     bool
+}
+
+// Short tells, by a word, why what was on record when the comparison began was
+// not all compared; empty when it was.
+func (v Verified) Short() string {
+	switch {
+	case v.Position >= v.Head:
+		return ""
+	case v.Paused:
+		return "paused"
+	}
+	return "behind"
+}
+
 // Verify folds the log a second, independent way, up to the checkpoint of a
-// snapshot of the database, and compares every row. It answers nil when they
-// are alike.
-func (r *Runner) Verify(ctx context.Context, name string) (*Difference, error) {
+// snapshot of the database, and compares every row. It waits for a view that is
+// on its way to the head of the log, as long as it goes on.
+func (r *Runner) Verify(ctx context.Context, name string) (v Verified, err error) {
 	s, err := r.slotOf(name)
 	if err != nil {
-		return nil, err
+		return v, err
 	}
 	if err := r.Wait(ctx, name, 0); err != nil {
-		return nil, err
+		return v, err
 	}
+	info, err := r.cfg.Log.Info(ctx)
+	if err != nil {
+		return v, err
+	}
+	r.await(ctx, s, info.Head)
 	s.mu.Lock()
-	g, stale := s.gen, s.stale
+	g, stale, paused := s.gen, s.stale, s.paused
 	s.mu.Unlock()
 	if g == nil || stale {
-		return nil, ErrBehind
+		return v, ErrBehind
 	}
-	return r.compare(ctx, g)
+	v, err = r.compare(ctx, g)
+	v.Head, v.Paused = info.Head, paused
+	return v, err
+}
+
+// await waits for a position while the view comes nearer to it.
+func (r *Runner) await(ctx context.Context, s *slot, position eventstore.Position) {
+	for s.advancing() != nil {
+		before, _ := s.shown()
+		some, cancel := context.WithTimeout(ctx, r.patience)
+		err := r.Wait(some, s.p.Name, position)
+		cancel()
+		if after, _ := s.shown(); err == nil || after <= before || ctx.Err() != nil {
+			return
+		}
+	}
 }
 
 // compare holds a generation's database against the plain fold.
-func (r *Runner) compare(ctx context.Context, g *generation) (diff *Difference, err error) {
+func (r *Runner) compare(ctx context.Context, g *generation) (out Verified, err error) {
 	if !g.db.hold() {
-		return nil, ErrBehind
+		return out, ErrBehind
 	}
-	v, err := openView(ctx, g.db, 0, 0)
+	at := g.reached() // before the snapshot, as for View
+	v, err := openView(ctx, g.db, at.saved, at.shown)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	defer func() { err = errors.Join(err, v.Close()) }()
+	out.Position = v.Position
 	f := newPlainFold(g.p)
 	if v.Position > 0 {
 		for rec, err := range r.cfg.Log.Read(ctx, eventstore.Query{Until: v.Position, Kinds: g.p.Kinds, Lend: true}) {
 			if err != nil {
-				return nil, err
+				return out, err
 			}
 			it := prepare(r.cfg.Codec, &rec)
 			f.fold(&it)
 		}
 	}
-	return f.compare(ctx, v)
+	out.Difference, err = f.compare(ctx, v)
+	return out, err
 }
 
 // plainFold folds events into maps.

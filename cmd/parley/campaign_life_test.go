@@ -184,12 +184,12 @@ func (l *life) nudge(ctx context.Context) {
 // look holds the log against its rules. What is found is looked for again after
 // a while: a timer may have fallen due in the meantime.
 func (l *life) look(ctx context.Context) (report audit.Report, err error) {
-	var cursors []string
-	for _, r := range l.reactors() {
-		cursors = append(cursors, reactorMarks+r.Status().Name)
+	marks, err := l.log.Marks(ctx)
+	if err != nil {
+		return report, err
 	}
 	for range 6 {
-		report, err = audit.Run(ctx, l.log, l.engine.Codec, audit.Options{Marks: cursors, Most: 10})
+		report, err = audit.Run(ctx, l.log, l.engine.Codec, audit.Options{Marks: cursors(marks), Most: 10})
 		if err != nil || report.Total == 0 {
 			return report, err
 		}
@@ -232,10 +232,12 @@ func (l *life) whole(ctx context.Context) error {
 		if parked, err := l.runner.Parked(ctx, p.Name); err != nil || len(parked) > 0 {
 			return errors.Join(err, fmt.Errorf("%s parked %+v", p.Name, parked))
 		}
-		if diff, err := l.runner.Verify(ctx, p.Name); err != nil {
+		if v, err := l.runner.Verify(ctx, p.Name); err != nil {
 			return err
-		} else if diff != nil {
-			return diff
+		} else if v.Difference != nil {
+			return v.Difference
+		} else if v.Short() != "" {
+			return fmt.Errorf("%s is %s at %d of %d", p.Name, v.Short(), v.Position, v.Head)
 		}
 	}
 	return nil

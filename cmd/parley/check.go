@@ -1,12 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +22,8 @@ import (
 )
 
 func newCheck(cfg *config) *cobra.Command {
-	return &cobra.Command{
+	var settled bool
+	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the log, the keys and the views for damage and contradictions",
 		Long: `Check reads the whole log several times. First it compares everything with
@@ -28,25 +33,32 @@ one agent for a conversation, one conversation on a line, nothing counted with a
 gap, and every decision of routing comes out the same when it is made again. Then
 it looks whether a key is left of anybody who was erased, and holds the views
 against the log. It changes nothing. It exits with 1 when anything is wrong, and
-names it.`,
+names it. A view that is paused or behind, and events that were put aside, are
+told and are nothing wrong.
+
+What began in the last ten seconds of the log may still be under way, and is no
+contradiction; with --settled it is.`,
 		Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withLocal(cmd.Context(), cfg, cmd.ErrOrStderr(), func(ctx context.Context, l *local) error {
-				return check(ctx, l, cmd.OutOrStdout(), cmd.ErrOrStderr())
+				return check(ctx, l, settled, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&settled, "settled", false, "nothing was under way when the log was left: forgive nothing at its end")
+	return cmd
 }
 
 // check follows a check to its end and prints what it finds.
-func check(ctx context.Context, l *local, out, errs io.Writer) error {
+func check(ctx context.Context, l *local, settled bool, out, errs io.Writer) error {
 	b := newBar(errs, false)
 	defer b.end()
-	return l.lines(ctx, "/v1/check", nil, func(line []byte) error {
+	return l.lines(ctx, fmt.Sprintf("/v1/check?settled=%t", settled), nil, func(line []byte) error {
 		var step struct {
 			Done, Total uint64
 			Part        string
 			Finding     string
+			Note        string
 			Result      *struct {
 				Store     string
 				Head      string
@@ -61,9 +73,9 @@ func check(ctx context.Context, l *local, out, errs io.Writer) error {
 		}
 		r := step.Result
 		switch {
-		case step.Finding != "":
+		case step.Finding != "", step.Note != "":
 			b.end()
-			_, err := fmt.Fprintln(out, printable(step.Finding))
+			_, err := fmt.Fprintln(out, printable(cmp.Or(step.Finding, step.Note)))
 			return err
 		case r == nil:
 			b.at(step.Part, step.Done, step.Total, "")
@@ -96,9 +108,16 @@ func (h *house) answerCheck(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return lines.fail(err)
 	}
+	grace := inFlight
+	if r.URL.Query().Get("settled") == "true" {
+		grace = 0
+	}
+	marks, err := h.log.Marks(r.Context())
+	if err != nil {
+		return lines.fail(err)
+	}
 	told, err := audit.Run(r.Context(), h.engine.Log, h.engine.Codec, audit.Options{
-		Zone:  h.cfg.location,
-		Grace: inFlight, Marks: []string{"reactor-policies", "reactor-erasure"}, Progress: progress("rules"),
+		Zone: h.cfg.location, Grace: grace, Marks: cursors(marks), Progress: progress("rules"),
 	})
 	if err != nil {
 		return lines.fail(err)
@@ -107,7 +126,7 @@ func (h *house) answerCheck(w http.ResponseWriter, r *http.Request) error {
 	for _, f := range told.Findings {
 		found = append(found, f.String())
 	}
-	beside, err := h.beside(r.Context(), progress("views"))
+	beside, notes, err := h.beside(r.Context(), progress("views"))
 	if err != nil {
 		return lines.fail(err)
 	}
@@ -116,17 +135,46 @@ func (h *house) answerCheck(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	for _, text := range append(notes, putAside(marks)...) {
+		if err := lines.write(map[string]any{"note": text}); err != nil {
+			return err
+		}
+	}
 	return lines.write(map[string]any{"result": map[string]any{
 		"store": report.Store, "head": eventstore.Position(report.Head).Text(report.Store), "streams": report.Streams, "decisions": told.Decisions, "unmade": told.Unmade, "findings": told.Total + len(beside),
 	}})
 }
 
+// cursors are the marks that tell how far reactors are, of whichever there are.
+func cursors(marks map[string]eventstore.Mark) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(marks)), func(name string) bool { return !strings.HasPrefix(name, reactorMarks) })
+}
+
+// putAside tells of the events whose work failed for good: they wait for an
+// operator, and no rule of the log is broken.
+func putAside(marks map[string]eventstore.Mark) (notes []string) {
+	for _, mark := range slices.Sorted(maps.Keys(marks)) {
+		name, is := strings.CutPrefix(mark, parkedMarks)
+		if !is || len(marks[mark].Value) == 0 {
+			continue
+		}
+		var list []eventstore.Parked
+		if err := json.Unmarshal(marks[mark].Value, &list); err != nil {
+			notes = append(notes, fmt.Sprintf("what the reactor %s has put aside cannot be read: %v", name, err))
+		} else if len(list) > 0 {
+			notes = append(notes, fmt.Sprintf("the reactor %s has put %d events aside, the first at position %d: %s: POST /v1/reactors/%s/replay tries them again", name, len(list), list[0].Position, list[0].Error, name))
+		}
+	}
+	return notes
+}
+
 // beside looks at what lies beside the log: keys that should be gone, and views
-// that tell something else than the log.
-func (h *house) beside(ctx context.Context, progress func(done, total uint64)) (found []string, err error) {
+// that tell something else than the log. The notes tell of views that cannot be
+// held against all of it, and are no findings: the log is whole without them.
+func (h *house) beside(ctx context.Context, progress func(done, total uint64)) (found, notes []string, err error) {
 	kept, err := api.Unerased(ctx, h.log, h.engine.Codec, h.keys)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, subject := range kept {
 		found = append(found, fmt.Sprintf("%s was erased and its key is in %s: bring newer keys, or erase again [erased]", subject, h.cfg.keys()))
@@ -134,19 +182,30 @@ func (h *house) beside(ctx context.Context, progress func(done, total uint64)) (
 	all := projections.All()
 	for i, p := range all {
 		progress(uint64(i), uint64(len(all)))
-		diff, err := h.runner.Verify(ctx, p.Name)
+		v, err := h.runner.Verify(ctx, p.Name)
+		var parked []projections.Parked
+		if err == nil {
+			parked, err = h.runner.Parked(ctx, p.Name)
+		}
 		switch {
 		case ctx.Err() != nil:
-			return found, ctx.Err()
+			return found, notes, ctx.Err()
 		case errors.Is(err, projections.ErrBehind):
+			notes = append(notes, fmt.Sprintf("the view %s is being built anew and was not compared", p.Name))
 		case err != nil:
 			if _, damaged := errors.AsType[*eventstore.DamageError](err); damaged || errors.Is(err, eventstore.ErrClosed) {
-				return found, err
+				return found, notes, err
 			}
 			found = append(found, fmt.Sprintf("the view %s cannot be read: %v: build it anew with parley projections rebuild %s [view]", p.Name, err, p.Name))
-		case diff != nil:
-			found = append(found, fmt.Sprintf("%v: build it anew with parley projections rebuild %s [view]", diff, p.Name))
+		case v.Difference != nil:
+			found = append(found, fmt.Sprintf("%v: build it anew with parley projections rebuild %s [view]", v.Difference, p.Name))
+		}
+		if err == nil && v.Short() != "" {
+			notes = append(notes, fmt.Sprintf("the view %s is %s at %d of %d and was not compared beyond it", p.Name, v.Short(), v.Position, v.Head))
+		}
+		if len(parked) > 0 {
+			notes = append(notes, fmt.Sprintf("the view %s has put %d events aside, the first of %s at position %d: %s", p.Name, len(parked), parked[0].Stream, parked[0].Position, parked[0].Error))
 		}
 	}
-	return found, nil
+	return found, notes, nil
 }

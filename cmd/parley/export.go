@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -121,7 +122,7 @@ func exportFile(ctx context.Context, l *local, asked exportAsked, output string,
 }
 
 // standing reads how far an export in a file is, and cuts off what is not a
-// whole line, and the end.
+// whole line, and the end. What stands behind the end is not ours to cut off.
 func standing(file *os.File, head jsonlHead) (*exportContinue, error) {
 	if info, err := file.Stat(); err != nil || info.Size() == 0 {
 		return nil, err // nothing yet
@@ -138,6 +139,9 @@ func standing(file *os.File, head jsonlHead) (*exportContinue, error) {
 			return nil, err
 		}
 		if line.end != nil {
+			if _, err := reader.in.Peek(1); !errors.Is(err, io.EOF) {
+				return nil, cmp.Or(err, fmt.Errorf("line %d: the export has ended before it: take away what stands behind the end; nothing was changed", reader.n+1))
+			}
 			break
 		}
 		if line.head != nil && !slices.Equal(mustLine(*line.head), mustLine(head)) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -171,6 +172,20 @@ func TestAnExportThatWasBrokenOffGoesOn(t *testing.T) {
 		}
 		sameText(t, fmt.Sprintf("cut at byte %d of %d", cut, len(text)), text, string(got))
 	}
+	for name, behind := range map[string]string{"another export": text, "half a line": "behi", "a letter": "x", "an empty line": "\n"} {
+		if err := os.WriteFile(file, []byte(text+behind), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		at("--continue").fails(t, exitFail, file, fmt.Sprintf("line %d: ", strings.Count(text, "\n")+1), "behind the end")
+		got, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameText(t, name+" behind the end", text+behind, string(got))
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	parley(t, "export", "--data", data, "-o", file, "--continue").fails(t, exitFail, "other kinds, names or --clear")
 	parley(t, "export", "--data", data, "--continue").fails(t, exitUsage, "--output")
 
@@ -221,6 +236,7 @@ func TestALineThatNoExportWroteIsRefusedWhereItLies(t *testing.T) {
 		all[i] = line
 		return all
 	}
+	before := func(i int, line string) []string { return slices.Insert(slices.Clone(lines), i, line) }
 	without := func(i int) []string { return append(append([]string(nil), lines[:i]...), lines[i+1:]...) }
 	swapped := append([]string(nil), lines...)
 	swapped[10], swapped[11] = swapped[11], swapped[10]
@@ -261,6 +277,9 @@ func TestALineThatNoExportWroteIsRefusedWhereItLies(t *testing.T) {
 		{"no end", plain(without(n - 1)), []string{fmt.Sprintf("line %d", n-1), "end"}},
 		{"half a line at the end", text[:len(text)-30], []string{fmt.Sprintf("line %d", n), "sum"}},
 		{"something behind the end", text + "\n" + lines[5] + "\n", []string{fmt.Sprintf("line %d", n+1), "parley"}},
+		{"what looks like a file's name", plain(before(10, `{"file":"what nobody exported"}`)), []string{"line 11", "sum"}},
+		{"what begins like a file's name", plain(before(10, `{"file": 1 garbage`)), []string{"line 11", "sum"}},
+		{"a long line that begins like a file's name", plain(before(10, `{"file":"`+strings.Repeat("x", 17<<20)+`"}`)), []string{"line 11", "longer than any line"}},
 		{"an empty line", strings.Replace(text, "\n", "\n\n", 1), []string{"line 2", "sum"}},
 		{"a later format", relined(with(0, `{"parley":"events","format":2,"sum":"00000000000000000000000000000000"}`)), []string{"line 1", "format"}},
 		{"an unknown field", replaced(9, `"stream":`, `"what":1,"stream":`), []string{"line 10", "what"}},
@@ -283,6 +302,29 @@ func TestALineThatNoExportWroteIsRefusedWhereItLies(t *testing.T) {
 		})
 	}
 
+	t.Run("in the second of two files", func(t *testing.T) {
+		to, second := filepath.Join(folder(t), "data"), filepath.Join(t.TempDir(), "a \"second\" \\ file, zwölf.jsonl")
+		folderCopy(t, filepath.Join(data, "keys"), filepath.Join(to, "keys"))
+		first := saved(t, strings.Join(lines[:9], "\n")) // ends without a newline
+		for _, c := range []struct {
+			text string
+			says []string
+		}{
+			{"{\"file\":\"third\"}\n" + plain(lines[9:]), []string{second + ": line 1: ", "sum", "nothing was written"}},
+			{"", []string{second + ": line 1: ", "end", "nothing was written"}},
+			{plain(lines[9:]), nil},
+		} {
+			if err := os.WriteFile(second, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if r := parley(t, "import", "jsonl", first, second, "--data", to); c.says == nil {
+				r.ok(t)
+			} else {
+				r.fails(t, exitFail, c.says...)
+			}
+		}
+		sameText(t, "exported again", text+"\n", exported(t, to))
+	})
 	t.Run("sealed under other keys", func(t *testing.T) {
 		to := filepath.Join(folder(t), "data")
 		parley(t, "import", "jsonl", saved(t, text+"\n"), "--data", to).fails(t, exitFail, "data: it is sealed with the key of", "nothing was written")

@@ -95,20 +95,27 @@ func openHouse(ctx context.Context, cfg *config, logger *slog.Logger) (h *house,
 	ending := api.EndingParts(h.engine, h.views)
 	ending.Logger = logger
 	h.parts = eventstore.NewReactor(h.engine, ending)
-	if err := errors.Join(h.reactor.Begin(ctx), h.erasure.Begin(ctx), h.bulk.Begin(ctx), h.parts.Begin(ctx)); err != nil {
-		return h, err
+	for _, r := range h.reactors() {
+		if err := r.Begin(ctx); err != nil {
+			return h, err
+		}
 	}
 	h.wheel = &eventstore.Wheel{Engine: h.engine, Due: policy.Due, Load: h.timers}
 	h.server, err = api.New(h.options())
 	return h, err
 }
 
+// reactors are all that follow the log to do what comes of it.
+func (h *house) reactors() []*eventstore.Reactor {
+	return []*eventstore.Reactor{h.reactor, h.erasure, h.bulk, h.parts}
+}
+
 // options are what the API is made of.
 func (h *house) options() api.Options {
 	o := api.Options{
-		Engine: h.engine, Keys: h.keys, Views: h.views, Reactors: []*eventstore.Reactor{h.reactor, h.erasure, h.bulk, h.parts},
+		Engine: h.engine, Keys: h.keys, Views: h.views, Reactors: h.reactors(),
 		Logger: h.logger, Origins: h.cfg.origins, Limits: h.cfg.limits(), Zone: h.cfg.location,
-		Admit: api.OnlyEnabled(h.engine), Ready: api.ReadyWhen(h.runner, h.reactor, h.erasure), Followers: api.FollowersOf(h.runner, h.reactor, h.erasure, h.bulk, h.parts),
+		Admit: api.OnlyEnabled(h.engine), Ready: api.ReadyWhen(h.runner, h.reactor, h.erasure), Followers: api.FollowersOf(h.runner, h.reactors()...),
 		Raw: map[string]func(http.ResponseWriter, *http.Request) error{
 			"importStar": h.answerImportStar,
 			"checkLog":   h.answerCheck,
@@ -168,10 +175,9 @@ func (h *house) work(ctx context.Context, all bool) error {
 // duties are what one server does for all.
 func (h *house) duties(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return h.reactor.Run(ctx) })
-	g.Go(func() error { return h.erasure.Run(ctx) })
-	g.Go(func() error { return h.bulk.Run(ctx) })
-	g.Go(func() error { return h.parts.Run(ctx) })
+	for _, r := range h.reactors() {
+		g.Go(func() error { return r.Run(ctx) })
+	}
 	g.Go(func() error {
 		if err := h.loseFeeds(ctx); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("recording feeds of an earlier run as lost: %w", err)

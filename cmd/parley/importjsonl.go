@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,10 +55,10 @@ with --clear is sealed anew.`,
 			return withLocal(cmd.Context(), cfg, cmd.ErrOrStderr(), func(ctx context.Context, l *local) error {
 				b := newBar(cmd.ErrOrStderr(), false)
 				defer b.end()
-				if _, err := sendJSONL(ctx, l, files, "looked at", "?check=true", b); err != nil {
+				if _, err := sendJSONL(ctx, l, files, "looked at", "true", b); err != nil {
 					return fmt.Errorf("%w; nothing was written", err)
 				}
-				total, err := sendJSONL(ctx, l, files, "imported", "", b)
+				total, err := sendJSONL(ctx, l, files, "imported", "false", b)
 				b.end()
 				if err != nil {
 					return fmt.Errorf("%w; %d records were written, and are passed over when it is imported again", err, total.New)
@@ -68,12 +70,12 @@ with --clear is sealed anew.`,
 	}
 }
 
-// fileLine stands between the files of one import.
-const fileLine = `{"file":`
-
-// sendJSONL sends all files as one import.
-func sendJSONL(ctx context.Context, l *local, files []string, what, query string, b *bar) (total jsonlTotals, err error) {
+// sendJSONL sends all files as one import, with what nobody can guess between
+// them: whatever a file holds, it is not taken for the next one's beginning.
+func sendJSONL(ctx context.Context, l *local, files []string, what, check string, b *bar) (total jsonlTotals, err error) {
 	var all []io.Reader
+	var between bytes.Buffer
+	parts := multipart.NewWriter(&between)
 	for _, name := range files {
 		f, err := os.Open(name)
 		if err != nil {
@@ -84,13 +86,18 @@ func sendJSONL(ctx context.Context, l *local, files []string, what, query string
 		if err != nil {
 			return total, fmt.Errorf("%s: %w", name, err)
 		}
-		mark, err := json.Marshal(map[string]string{"file": name})
-		if err != nil {
+		if _, err := parts.CreateFormField(name); err != nil {
 			return total, err
 		}
-		all = append(all, bytes.NewReader(append(mark, '\n')), &ending{in: named{text, name}})
+		all = append(all, strings.NewReader(between.String()), &ending{in: named{text, name}})
+		between.Reset()
 	}
-	err = l.lines(ctx, "/v1/imports/jsonl"+query, io.MultiReader(all...), func(line []byte) error {
+	if err := parts.Close(); err != nil {
+		return total, err
+	}
+	all = append(all, &between)
+	path := "/v1/imports/jsonl?check=" + check + "&boundary=" + parts.Boundary()
+	err = l.lines(ctx, path, io.MultiReader(all...), func(line []byte) error {
 		var step struct {
 			Done   jsonlTotals  `json:"done"`
 			Result *jsonlTotals `json:"result"`
@@ -140,13 +147,16 @@ func (h *house) answerImportJSONL(w http.ResponseWriter, r *http.Request) error 
 	lines := newLines(w)
 	im := &jsonlImport{
 		log: h.log, codec: h.engine.Codec, keys: h.keys, write: r.URL.Query().Get("check") != "true",
-		streams: map[string]standingStream{}, progress: func(t jsonlTotals) { lines.now(map[string]any{"done": t}) },
+		lines: newJSONL(r.Body), streams: map[string]standingStream{}, progress: func(t jsonlTotals) { lines.now(map[string]any{"done": t}) },
 	}
 	if im.write {
 		h.importing.Add(1)
 		defer h.importing.Add(-1)
 	}
-	err := im.run(r.Context(), r.Body)
+	if boundary := r.URL.Query().Get("boundary"); boundary != "" {
+		im.files, im.lines = multipart.NewReader(r.Body, boundary), newJSONL(http.NoBody)
+	}
+	err := im.run(r.Context())
 	if err != nil {
 		return errors.Join(lines.write(map[string]any{"done": im.total}), lines.refuse("import_failed", err))
 	}
@@ -162,6 +172,7 @@ type jsonlImport struct {
 	progress func(jsonlTotals)
 
 	total   jsonlTotals
+	files   *multipart.Reader // nil: there is one, without a name
 	file    string
 	lines   *jsonlReader
 	streams map[string]standingStream
@@ -177,22 +188,20 @@ type standingStream struct {
 	next eventstore.Revision // of the next line; None: any
 }
 
-func (im *jsonlImport) run(ctx context.Context, in io.Reader) error {
+func (im *jsonlImport) run(ctx context.Context) error {
 	for r, err := range im.log.Read(ctx, eventstore.Query{Backwards: true, Limit: 1}) {
 		if err != nil {
 			return err
 		}
 		im.last = r.RecordedAt
 	}
-	im.lines = newJSONL(in)
 	for ctx.Err() == nil {
-		if peeked, err := im.lines.in.Peek(len(fileLine)); err == nil && string(peeked) == fileLine {
-			if err := im.begin(); err != nil {
-				return err
-			}
-			continue
-		}
 		line, err := im.lines.next()
+		if errors.Is(err, io.EOF) {
+			if err = im.begin(); err == nil {
+				continue
+			}
+		}
 		if errors.Is(err, io.EOF) {
 			return errors.Join(im.whole(), im.flush(ctx))
 		}
@@ -216,17 +225,18 @@ func (im *jsonlImport) in(err error) error {
 	return fmt.Errorf("%s: %w", im.file, err)
 }
 
-// begin takes up the next file. An export may go on from one file to the next.
+// begin takes up the next file; io.EOF: there is none. An export may go on from
+// one file to the next.
 func (im *jsonlImport) begin() error {
-	text, err := im.lines.line()
+	if im.files == nil {
+		return io.EOF
+	}
+	part, err := im.files.NextPart()
 	if err != nil {
 		return err
 	}
-	var mark struct{ File string }
-	if err := json.Unmarshal(text, &mark); err != nil {
-		return err
-	}
-	im.file, im.lines.n = mark.File, 0
+	im.file, im.lines.n = part.FormName(), 0
+	im.lines.in.Reset(part)
 	return nil
 }
 
@@ -234,7 +244,7 @@ func (im *jsonlImport) begin() error {
 func (im *jsonlImport) whole() error {
 	switch {
 	case im.lines.open:
-		return im.in(fmt.Errorf("line %d: %w", im.lines.n, domain.Invalid("end", "the export has no end: it was broken off or cut; go on with it by parley export --continue")))
+		return im.in(fmt.Errorf("line %d: %w", max(1, im.lines.n), domain.Invalid("end", "the export has no end: it was broken off or cut; go on with it by parley export --continue")))
 	case im.lines.has.Parley == "":
 		return im.in(fmt.Errorf("line 1: %w", domain.Invalid("parley", "it is empty: an export has a first line that says what it is of")))
 	}

@@ -52,7 +52,9 @@ func newProjections(cfg *config) *cobra.Command {
 		"Build views anew from the whole log, beside those that are served, and switch at once.", "/v1/projections/rebuild")
 	rebuild.Flags().BoolVar(&compare, "compare", false, "hold the new view against an independent fold before the switch")
 	verify := work("verify", "Compare views with an independent fold of the log",
-		"Fold the log a second, independent way and compare every row. Exits with 1 on the first difference.", "/v1/projections/verify")
+		`Fold the log a second, independent way and compare every row, up to the end of the
+log: it waits for a view that is on its way there. Of one that is paused, or does
+not go on, it says how far it was compared. Exits with 1 on the first difference.`, "/v1/projections/verify")
 	parent.PersistentFlags().BoolVar(&asJSON, "json", false, "JSON instead of text")
 	parent.AddCommand(list, rebuild, verify)
 	return parent
@@ -118,7 +120,10 @@ func workProjections(ctx context.Context, l *local, path string, asked map[strin
 				Want   string `json:"want"`
 				Got    string `json:"got"`
 			} `json:"difference"`
-			Result string `json:"result"`
+			Short    string `json:"short"` // paused or behind
+			Position string `json:"position"`
+			Head     string `json:"head"`
+			Result   string `json:"result"`
 		}
 		if err := json.Unmarshal(line, &step); err != nil {
 			return err
@@ -134,6 +139,11 @@ func workProjections(ctx context.Context, l *local, path string, asked map[strin
 		}
 		if asJSON {
 			_, err := fmt.Fprintf(out, "%s\n", line)
+			return err
+		}
+		if step.Short != "" {
+			b.end()
+			_, err := fmt.Fprintf(out, "The view %s is %s at %s of %s, and was not compared beyond it.\n", step.Projection, step.Short, step.Position, step.Head)
 			return err
 		}
 		return nil

@@ -19,6 +19,7 @@ import (
 type store interface {
 	eventstore.Log
 	io.Closer
+	Marks(ctx context.Context) (map[string]eventstore.Mark, error)
 }
 
 // openLog opens the log: the one in the data folder, or the one on a server.
