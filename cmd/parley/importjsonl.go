@@ -147,6 +147,7 @@ func (h *house) answerImportJSONL(w http.ResponseWriter, r *http.Request) error 
 	lines := newLines(w)
 	im := &jsonlImport{
 		log: h.log, codec: h.engine.Codec, keys: h.keys, write: r.URL.Query().Get("check") != "true",
+		until: h.engine.Now().Add(clocksDiffer),
 		lines: newJSONL(r.Body), streams: map[string]standingStream{}, progress: func(t jsonlTotals) { lines.now(map[string]any{"done": t}) },
 	}
 	if im.write {
@@ -163,6 +164,10 @@ func (h *house) answerImportJSONL(w http.ResponseWriter, r *http.Request) error 
 	return lines.write(map[string]any{"result": im.total})
 }
 
+// clocksDiffer is how far ahead the clock of the machine may have been that recorded
+// what is imported.
+const clocksDiffer = time.Hour
+
 // jsonlImport takes the lines of exports into a log, or looks whether it could.
 type jsonlImport struct {
 	log      eventstore.Log
@@ -177,6 +182,7 @@ type jsonlImport struct {
 	lines   *jsonlReader
 	streams map[string]standingStream
 	last    time.Time // when the last record was recorded
+	until   time.Time // when a record can have been recorded at the latest
 	waiting []embedded.Ordered
 	size    int
 	count   int
@@ -278,6 +284,9 @@ func (im *jsonlImport) take(ctx context.Context, r eventstore.Record, opened []s
 	}
 	if r.RecordedAt.Before(im.last) {
 		return domain.Invalid("recordedAt", fmt.Sprintf("it was recorded before %s, up to which this log goes already: import into a log that has not gone on by itself", im.last.Format(time.RFC3339Nano)))
+	}
+	if r.RecordedAt.After(im.until) {
+		return domain.Invalid("recordedAt", "it lies in the future, and all that is recorded after it would bear its time: set this machine's clock right, or that of the line")
 	}
 	im.last = r.RecordedAt
 	if err := im.readable(r, opened); err != nil {
