@@ -146,7 +146,7 @@ func (h *house) answerImportJSONL(w http.ResponseWriter, r *http.Request) error 
 		h.importing.Add(1)
 		defer h.importing.Add(-1)
 	}
-	err := im.run(r.Context(), r.Body)
+	err := im.run(r.Context(), newComing(w, r))
 	if err != nil {
 		return errors.Join(lines.write(map[string]any{"done": im.total}), lines.refuse("import_failed", err))
 	}
@@ -202,7 +202,7 @@ func (im *jsonlImport) run(ctx context.Context, in io.Reader) error {
 			}
 		}
 		if err != nil {
-			return errors.Join(im.flush(ctx), im.in(err))
+			return errors.Join(im.flush(context.WithoutCancel(ctx)), im.in(err)) // who is gone is told nothing, but what he sent is written
 		}
 	}
 	return errors.Join(ctx.Err(), im.flush(context.WithoutCancel(ctx)))
