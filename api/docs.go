@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"maps"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"parley/eventstore"
 )
 
 // The pages: one layout, and what they are about. They load nothing from
@@ -63,8 +66,13 @@ func (s *Server) readyz(c echo.Context) error {
 	case info.Stopped != nil:
 		reasons = append(reasons, "the log takes nothing more since a write failed: look at the disk, then start the server again")
 	}
-	if keys, ok := s.opts.Keys.(interface{ Stopped() error }); ok && keys.Stopped() != nil {
-		reasons = append(reasons, "no keys are made since a write of them failed: look at the disk, then start the server again")
+	if keys, ok := s.opts.Keys.(interface{ Stopped() error }); ok {
+		switch err := keys.Stopped(); {
+		case errors.Is(err, eventstore.ErrKeysHeld):
+			reasons = append(reasons, "no keys are made while another server of this machine holds them: see whether it is stopped")
+		case err != nil:
+			reasons = append(reasons, "no keys are made since a write of them failed: look at the disk, then start the server again")
+		}
 	}
 	if s.stopping.Err() != nil {
 		reasons = append(reasons, "the server is stopping")

@@ -86,9 +86,14 @@ func TestTheServerTellsHowItIs(t *testing.T) {
 	}
 	r.engine.Log = log
 	keys := r.opts.Keys
-	r.opts.Keys = stoppedKeys{keys}
-	if a, body := r.ask("GET", "/readyz", "", ""); a.StatusCode != 503 || !strings.Contains(body, "no keys are made") {
-		t.Errorf("%d %s", a.StatusCode, body)
+	for _, c := range []struct {
+		by   error
+		says string
+	}{{eventstore.ErrStopped, "no keys are made since a write"}, {eventstore.ErrKeysHeld, "no keys are made while another server"}} {
+		r.opts.Keys = stoppedKeys{keys, c.by}
+		if a, body := r.ask("GET", "/readyz", "", ""); a.StatusCode != 503 || !strings.Contains(body, c.says) {
+			t.Errorf("%d %s", a.StatusCode, body)
+		}
 	}
 	r.opts.Keys = keys
 	r.ask("GET", "/v1/me", "", "")
@@ -117,6 +122,10 @@ func (l stoppedLog) Info(ctx context.Context) (eventstore.Info, error) {
 	return info, err
 }
 
-type stoppedKeys struct{ eventstore.Keys }
+// stoppedKeys are made no more.
+type stoppedKeys struct {
+	eventstore.Keys
+	by error
+}
 
-func (stoppedKeys) Stopped() error { return eventstore.ErrStopped }
+func (k stoppedKeys) Stopped() error { return k.by }

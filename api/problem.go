@@ -84,6 +84,9 @@ func (s *Server) problem(ctx context.Context, method string, err error) Problem 
 	case errors.Is(err, eventstore.ErrStopped):
 		s.logger.ErrorContext(ctx, "the log takes nothing more", "operation", callOf(ctx).operation.ID, "error", err)
 		return describe(&domain.Error{Code: "unavailable", Message: "nothing more is recorded since a write failed: whoever runs the server has to look at the disk and start it again; repeat a command then, with the same Idempotency-Key"})
+	case errors.Is(err, eventstore.ErrKeysHeld):
+		s.logger.ErrorContext(ctx, "the keys are held by another", "operation", callOf(ctx).operation.ID, "error", err)
+		return describe(&domain.Error{Code: "unavailable", Message: "another server holds the keys, and this needs a new one or the end of one: repeat it in a moment, a command with the same Idempotency-Key"})
 	case errors.As(err, &http4):
 		if p, ok := describeHTTP(http4); ok {
 			return p

@@ -48,6 +48,7 @@ func TestAPI1_EveryErrorIsAProblem(t *testing.T) {
 		{"a race", &eventstore.ConflictError{Stream: "agent-a"}, 409, "contended"},
 		{"no time", fmt.Errorf("wait: %w", context.DeadlineExceeded), 503, "unavailable"},
 		{"closed", eventstore.ErrClosed, 503, "unavailable"},
+		{"held keys", fmt.Errorf("%w: secret text", eventstore.ErrKeysHeld), 503, "unavailable"},
 		{"stopped", fmt.Errorf("%w: secret text", eventstore.ErrStopped), 503, "unavailable"},
 		{"a parameter", parameterError, 400, "invalid"},
 		{"anything", errors.New("secret text"), 500, "internal"},

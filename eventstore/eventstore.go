@@ -206,6 +206,9 @@ var (
 	// outcome: the log no longer knows what is on disk. Reading goes on. Opening
 	// the folder again shows what was written.
 	ErrStopped = errors.New("eventstore: nothing more is recorded after a failed write: look at the disk, then start again")
+	// ErrKeysHeld tells that no key is made or destroyed, since whoever is writing
+	// keys does not come to an end: it may pass, and nothing is lost.
+	ErrKeysHeld = errors.New("eventstore: the keys are held by somebody who has been writing them for seconds: see whether another server of this machine is stopped")
 )
 
 // ConflictError tells that another writer was first.

@@ -287,3 +287,35 @@ func TestLaneIsTheConversation(t *testing.T) {
 		}
 	}
 }
+
+// TestHeldKeysAreNothingAgainstAnEvent has work need a key while somebody holds them
+// all: it is done when they are free again, and nothing is parked.
+func TestHeldKeysAreNothingAgainstAnEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(t, newMemLog())
+		var held atomic.Bool
+		held.Store(true)
+		done := 0
+		r := NewReactor(e, ReactorOptions{Name: "hooks", Lanes: 1, Tries: 3, Work: func(context.Context, Record) error {
+			if held.Load() {
+				return fmt.Errorf("erasing: %w", ErrKeysHeld)
+			}
+			done++
+			return nil
+		}})
+		stop := reacting(t, r)
+		if _, err := Do(t.Context(), e, rooms(), "1", enter{Guest: "anna"}, Meta{}); err != nil {
+			t.Fatal(err)
+		}
+		after(time.Minute)
+		if s := r.Status(); s.Parked != 0 {
+			t.Errorf("status %+v", s)
+		}
+		held.Store(false)
+		after(time.Minute)
+		stop()
+		if done != 1 {
+			t.Errorf("done %d times", done)
+		}
+	})
+}

@@ -156,5 +156,5 @@ func isOpen(err error) bool {
 // nothing against the event.
 func mayPass(err error) bool {
 	_, ofStore := errors.AsType[storeError](err)
-	return ofStore || isOpen(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return ofStore || isOpen(err) || errors.Is(err, ErrKeysHeld) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -24,7 +24,8 @@ func newImport(cfg *config) *cobra.Command {
 		Short: "Import dialogues of the STAR dataset",
 		Long: `Import dialogues of the STAR dataset, one JSON object a line, plain or gzipped;
 "-" reads standard input. Every person becomes an agent or a contact. Importing
-the same file again changes nothing.`,
+the same file again changes nothing. An import of which nothing comes for half a
+minute is ended, for routing rests meanwhile.`,
 		Example: "  parley import star dialogues.jsonl.gz --data /var/lib/parley",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -141,7 +142,7 @@ func (h *house) answerImportStar(w http.ResponseWriter, r *http.Request) error {
 	h.importing.Add(1)
 	defer h.importing.Add(-1)
 	lines := newLines(w)
-	total, err := importStar(r.Context(), h.engine, h.keys, r.Body, func(done int64) { lines.now(map[string]any{"done": done}) })
+	total, err := importStar(r.Context(), h.engine, h.keys, newComing(w, r), func(done int64) { lines.now(map[string]any{"done": done}) })
 	if err != nil {
 		return lines.refuse("import_failed", err)
 	}

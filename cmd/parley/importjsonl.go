@@ -144,18 +144,18 @@ func (h *house) answerImportJSONL(w http.ResponseWriter, r *http.Request) error 
 	if !api.CallerOf(r.Context()).Local() {
 		return domain.Refuse("forbidden", "API-5", "records are imported only over the server's local socket: run parley import jsonl beside it")
 	}
-	lines := newLines(w)
+	lines, in := newLines(w), newComing(w, r)
 	im := &jsonlImport{
 		log: h.log, codec: h.engine.Codec, keys: h.keys, write: r.URL.Query().Get("check") != "true",
 		until: h.engine.Now().Add(clocksDiffer),
-		lines: newJSONL(r.Body), streams: map[string]standingStream{}, progress: func(t jsonlTotals) { lines.now(map[string]any{"done": t}) },
+		lines: newJSONL(in), streams: map[string]standingStream{}, progress: func(t jsonlTotals) { lines.now(map[string]any{"done": t}) },
 	}
 	if im.write {
 		h.importing.Add(1)
 		defer h.importing.Add(-1)
 	}
 	if boundary := r.URL.Query().Get("boundary"); boundary != "" {
-		im.files, im.lines = multipart.NewReader(r.Body, boundary), newJSONL(http.NoBody)
+		im.files, im.lines = multipart.NewReader(in, boundary), newJSONL(http.NoBody)
 	}
 	err := im.run(r.Context())
 	if err != nil {
@@ -217,7 +217,7 @@ func (im *jsonlImport) run(ctx context.Context) error {
 			}
 		}
 		if err != nil {
-			return errors.Join(im.flush(ctx), im.in(err))
+			return errors.Join(im.flush(context.WithoutCancel(ctx)), im.in(err)) // who is gone is told nothing, but what he sent is written
 		}
 	}
 	return errors.Join(ctx.Err(), im.flush(context.WithoutCancel(ctx)))

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -75,4 +78,45 @@ func (l *lines) fail(err error) error {
 // refuse ends the answer with a problem: the status went out already.
 func (l *lines) refuse(code string, err error) error {
 	return l.write(map[string]any{"problem": map[string]any{"code": code, "title": "The work failed", "detail": err.Error()}})
+}
+
+// maxSilence is how long nothing may come of what is imported: routing rests so
+// long, and who is asleep or gone would never end it.
+const maxSilence = 30 * time.Second
+
+// coming is the body of a request, of which each wait for more is bounded. The
+// time between them is the server's own, and counts for nothing.
+type coming struct {
+	body    io.Reader
+	rc      *http.ResponseController
+	silence error // it was given up
+}
+
+func newComing(w http.ResponseWriter, r *http.Request) *coming {
+	return &coming{body: r.Body, rc: http.NewResponseController(w)}
+}
+
+func (c *coming) Read(p []byte) (int, error) {
+	if c.silence != nil {
+		return 0, c.silence
+	}
+	if err := c.until(time.Now().Add(maxSilence)); err != nil {
+		return 0, err
+	}
+	n, err := c.body.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) { // which stays: nobody is to wait for the rest of the body either
+		c.silence = fmt.Errorf("nothing came for %s, and routing does not rest for longer: import the same again", maxSilence)
+		return n, c.silence
+	}
+	if free := c.until(time.Time{}); err == nil {
+		err = free
+	}
+	return n, err
+}
+
+func (c *coming) until(t time.Time) error {
+	if err := c.rc.SetReadDeadline(t); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
 }

@@ -101,7 +101,7 @@ func importStar(ctx context.Context, engine *eventstore.Engine, keys eventstore.
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 1<<20), maxLine)
 	n, bad := 0, error(nil)
-	for lines.Scan() && laneCtx.Err() == nil {
+	for lines.Scan() && lines.Err() == nil && laneCtx.Err() == nil { // before an error there may be half a line
 		n++
 		if len(strings.TrimSpace(lines.Text())) == 0 {
 			continue
@@ -132,7 +132,7 @@ func importStar(ctx context.Context, engine *eventstore.Engine, keys eventstore.
 		bad = fmt.Errorf("line %d: %w", n+1, lines.Err())
 	}
 	err := lanes.Wait()
-	if err == nil {
+	if err == nil && bad == nil {
 		err = ctx.Err()
 	}
 	return im.total, errors.Join(bad, err)

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -20,17 +20,17 @@ import (
 // that of Keys. Who writes holds a lock; who reads looks into the file each
 // time, so that a key that any of them destroyed is gone for all at once.
 type SharedKeys struct {
-	name    string
-	file    vfs.File
-	lock    io.Closer // keeps out who wants the folder for itself
-	writing *os.File  // locked by who writes
+	name   string
+	file   vfs.File
+	lock   io.Closer             // keeps out who wants the folder for itself
+	turn   *turn                 // to write
+	failed atomic.Pointer[error] // a write of unknown outcome, or the end
 
-	mu     sync.Mutex
+	mu     sync.Mutex        // nobody who has it waits for a sync, or for another process
 	places map[string]uint32 // slots by subject
 	count  uint32
 	synced uint32          // slots that are known to be on the disk
 	gone   map[uint32]bool // and of them those that are known to be destroyed there
-	failed error
 }
 
 // OpenSharedKeys opens the keys of a folder, or makes them.
@@ -43,7 +43,7 @@ func OpenSharedKeys(dir string) (*SharedKeys, error) {
 		return nil, locked(dir, err)
 	}
 	k := &SharedKeys{name: filepath.Join(dir, keysFile), lock: lock, places: map[string]uint32{}, gone: map[uint32]bool{}}
-	if k.writing, err = os.OpenFile(filepath.Join(dir, keysWriting), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	if k.turn, err = openTurn(filepath.Join(dir, keysWriting)); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	err = k.alone(func() error { return k.open(dir) })
@@ -51,13 +51,10 @@ func OpenSharedKeys(dir string) (*SharedKeys, error) {
 		if k.file != nil {
 			err = errors.Join(err, k.file.Close())
 		}
-		return nil, errors.Join(err, k.writing.Close(), lock.Close())
+		return nil, errors.Join(err, k.turn.file.Close(), lock.Close())
 	}
 	return k, nil
 }
-
-// keysWriting is the file that is locked while one of several processes writes.
-const keysWriting = "WRITING"
 
 func (k *SharedKeys) open(dir string) error {
 	one := &Keys{name: k.name, slots: map[string]*place{}}
@@ -73,12 +70,14 @@ func (k *SharedKeys) open(dir string) error {
 	return err
 }
 
-// alone does something while no other process writes.
+// alone does something while nobody else writes, unless keys have stopped.
 func (k *SharedKeys) alone(do func() error) error {
-	if err := lockWriting(k.writing); err != nil {
-		return fmt.Errorf("eventstore: cannot lock %s: %w", k.writing.Name(), err)
-	}
-	return errors.Join(do(), unlockWriting(k.writing))
+	return k.turn.alone(func() error {
+		if err := k.stopped(); err != nil {
+			return err
+		}
+		return do()
+	})
 }
 
 // Key gives a subject's key. A new one is on disk before it is returned.
@@ -134,17 +133,7 @@ func (k *SharedKeys) Destroy(subject string) error {
 	if s.state != slotAlive {
 		return fmt.Errorf("eventstore: %q is no subject", subject)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.failed != nil {
-		return k.failed
-	}
-	at := k.places[subject]
-	err = k.alone(func() error { return k.write(&slot{state: slotDestroyed, subject: subject}, at) })
-	if err == nil {
-		k.gone[at] = true
-	}
-	return err
+	return k.alone(func() error { return k.put(&slot{state: slotDestroyed, subject: subject}) })
 }
 
 // Destroyed counts what was destroyed, by whomever: who keeps something made of
@@ -163,20 +152,26 @@ func (k *SharedKeys) header() (acknowledged uint32, destroyed uint64, err error)
 }
 
 // find reads a subject's slot; without one it makes one of a state, unless that
-// is 0.
+// is 0. Only who needs what may not be on the disk waits for who writes.
 func (k *SharedKeys) find(subject string, make byte) (*slot, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.failed != nil {
-		return nil, k.failed
+	if err := k.stopped(); err != nil {
+		return nil, err
 	}
-	s, err := k.look(subject)
-	if err == nil && (s != nil || make == 0) {
-		return s, k.settle(subject, s)
+	s, at, sure, err := k.known(subject)
+	if err == nil && (sure || s == nil && make == 0) {
+		return s, nil
+	}
+	if s != nil && s.state != slotDestroyed {
+		if done := k.done(); at <= done {
+			return s, k.settle(done)
+		}
 	}
 	err = k.alone(func() error {
-		if s, err = k.look(subject); err != nil || s != nil {
+		if s, at, sure, err = k.known(subject); err != nil || sure {
 			return err
+		}
+		if s != nil {
+			return k.settleAll(s, at)
 		}
 		if make == 0 {
 			return nil
@@ -187,48 +182,80 @@ func (k *SharedKeys) find(subject string, make byte) (*slot, error) {
 				return err
 			}
 		}
-		if err := k.write(s, k.count+1); err != nil {
-			return err
-		}
-		k.count++
-		k.places[subject] = k.count
-		k.synced = k.count
-		if make == slotDestroyed {
-			k.gone[k.count] = true
-		}
-		return nil
+		return k.put(s)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return s, k.settle(subject, s)
+	return s, nil
 }
 
-// settle sees that what another process may have written just now is on the disk
-// before anything is made of it: who writes holds the lock until it is.
-func (k *SharedKeys) settle(subject string, s *slot) error {
-	if s == nil {
-		return nil
+// known looks a subject up, and tells whether what it finds is known to be on the
+// disk.
+func (k *SharedKeys) known(subject string) (s *slot, at uint32, sure bool, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s, err = k.look(subject); s == nil {
+		return nil, 0, false, err
 	}
-	at := k.places[subject]
-	if at <= k.synced && (s.state != slotDestroyed || k.gone[at]) {
-		return nil
+	at = k.places[subject]
+	return s, at, at <= k.synced && (s.state != slotDestroyed || k.gone[at]), nil
+}
+
+// done tells up to which slot nobody is at work any more: who writes counts in the
+// header what stood there before. It is 0 while the header is just being written.
+func (k *SharedKeys) done() uint32 {
+	h, _, what, err := k.read(0)
+	if err != nil || what != "" || h.state != slotHeader {
+		return 0
 	}
-	read := k.count
-	if err := k.alone(k.file.Sync); err != nil {
+	return binary.BigEndian.Uint32(h.key[:])
+}
+
+// settle sees that slots at which nobody is at work are on the disk before
+// anything is made of them: who made them may have been killed before they were.
+func (k *SharedKeys) settle(done uint32) error {
+	if err := k.file.Sync(); err != nil {
 		return k.fail(err)
 	}
-	k.synced = max(k.synced, read)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.synced = max(k.synced, done)
+	return nil
+}
+
+// settleAll is settle, alone, of the last slot and of what was destroyed too: who
+// writes holds the lock until it is on the disk.
+func (k *SharedKeys) settleAll(s *slot, at uint32) error {
+	if err := k.settle(k.counted()); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if s.state == slotDestroyed {
 		k.gone[at] = true
 	}
 	return nil
 }
 
+func (k *SharedKeys) counted() uint32 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.count
+}
+
 // fail ends all writing: nobody knows what the disk holds.
 func (k *SharedKeys) fail(err error) error {
-	k.failed = fmt.Errorf("%w: %s could not be written: %w", eventstore.ErrStopped, k.name, err)
-	return k.failed
+	err = fmt.Errorf("%w: %s could not be written: %w", eventstore.ErrStopped, k.name, err)
+	k.failed.CompareAndSwap(nil, &err)
+	return err
+}
+
+func (k *SharedKeys) stopped() error {
+	if err := k.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // look reads a subject's slot as it is on disk; nil when there is none. While
@@ -306,9 +333,33 @@ func (k *SharedKeys) read(at uint32) (s slot, never bool, what string, err error
 	return s, never, what, nil
 }
 
-// write puts a slot on disk, alone; the header before it says how many slots
-// were good, and counts what was destroyed.
-func (k *SharedKeys) write(s *slot, at uint32) error {
+// put writes a slot, alone: over the one that its subject has, or behind all.
+// Others of this process may see it from then on, but not as one that is on the
+// disk.
+func (k *SharedKeys) put(s *slot) error {
+	k.mu.Lock()
+	at, there := k.places[s.subject]
+	good := k.count
+	k.mu.Unlock()
+	if !there {
+		at = good + 1
+	}
+	if err := k.write(s, at, good); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.places[s.subject] = at
+	k.count, k.synced = max(k.count, at), max(k.synced, good, at)
+	if s.state == slotDestroyed {
+		k.gone[at] = true
+	}
+	return nil
+}
+
+// write puts a slot on disk; the header before it says how many slots were good,
+// and counts what was destroyed.
+func (k *SharedKeys) write(s *slot, at, good uint32) error {
 	acknowledged, destroyed, err := k.header()
 	if err != nil {
 		return err
@@ -317,7 +368,7 @@ func (k *SharedKeys) write(s *slot, at uint32) error {
 		destroyed++
 	}
 	if _, err = k.file.WriteAt(s.encode(), int64(at)*slotSize); err == nil {
-		err = k.tell(max(acknowledged, k.count), destroyed)
+		err = k.tell(max(acknowledged, good), destroyed)
 	}
 	if err != nil {
 		return k.fail(err)
@@ -338,38 +389,44 @@ func (k *SharedKeys) tell(acknowledged uint32, destroyed uint64) error {
 // tellAll writes how many slots are good, the last one too, whoever wrote it: a
 // file that is cut off later is then known for it.
 func (k *SharedKeys) tellAll() error {
-	if k.failed != nil {
-		return nil // nobody knows how many are
+	k.mu.Lock()
+	err := k.learn()
+	k.mu.Unlock()
+	if err != nil {
+		return err
 	}
-	return k.alone(func() error {
-		if err := k.learn(); err != nil {
-			return err
-		}
-		acknowledged, destroyed, err := k.header()
-		if err != nil || acknowledged >= k.count {
-			return err
-		}
-		return k.tell(k.count, destroyed)
-	})
+	all := k.counted()
+	acknowledged, destroyed, err := k.header()
+	if err != nil || acknowledged >= all {
+		return err
+	}
+	return k.tell(all, destroyed)
 }
 
-// Stopped is Keys.Stopped.
+// Stopped is Keys.Stopped, and eventstore.ErrKeysHeld while another process keeps
+// everybody from writing. It waits for nobody.
 func (k *SharedKeys) Stopped() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.failed
+	if err := k.stopped(); err != nil || !k.turn.held.Load() {
+		return err
+	}
+	return eventstore.ErrKeysHeld
 }
 
 // Close ends the use of the keys.
 func (k *SharedKeys) Close() error {
+	err := k.alone(k.tellAll)
+	failed := k.failed.Swap(&closedKeys)
+	switch {
+	case failed != nil && errors.Is(*failed, eventstore.ErrClosed):
+		return nil
+	case failed != nil, errors.Is(err, eventstore.ErrKeysHeld):
+		err = nil // nobody knows how many are good, or who holds them tells it when he ends
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if errors.Is(k.failed, eventstore.ErrClosed) {
-		return nil
-	}
-	err := k.tellAll()
-	k.failed = eventstore.ErrClosed
-	return errors.Join(err, k.file.Close(), k.writing.Close(), k.lock.Close())
+	return errors.Join(err, k.file.Close(), k.turn.file.Close(), k.lock.Close())
 }
+
+var closedKeys error = eventstore.ErrClosed
 
 var _ eventstore.Keys = (*SharedKeys)(nil)

@@ -41,11 +41,20 @@ func lockWriting(f *os.File) error { return flock(f, syscall.LOCK_EX) }
 
 func unlockWriting(f *os.File) error { return flock(f, syscall.LOCK_UN) }
 
+// flock keeps the file open as long as it waits, though it is closed meanwhile:
+// else another file might get the lock, by the same number.
 func flock(f *os.File, how int) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
 	for {
-		err := syscall.Flock(int(f.Fd()), how)
-		if !errors.Is(err, syscall.EINTR) {
+		var locked error
+		if err := raw.Control(func(fd uintptr) { locked = syscall.Flock(int(fd), how) }); err != nil {
 			return err
+		}
+		if !errors.Is(locked, syscall.EINTR) {
+			return locked
 		}
 	}
 }
