@@ -16,6 +16,7 @@ import (
 // does: begun, one conversation done and nothing of it on record yet, one on
 // record. Whoever starts next goes on, and does nothing twice.
 func TestSUP1_ABulkActionThatWasCutOffIsFinished(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := serveHere(t, folder(t))
 	h := furnish(t, s)

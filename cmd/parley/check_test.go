@@ -171,6 +171,7 @@ func TestAViewThatIsPausedIsNotCalledWhole(t *testing.T) {
 // TestASettledLogIsForgivenNothing: room was taken just now, and the offer it is
 // for is still to come, or never will.
 func TestASettledLogIsForgivenNothing(t *testing.T) {
+	long(t)
 	t.Parallel()
 	data := folder(t)
 	serveHere(t, data).stop()

@@ -164,6 +164,7 @@ func TestACopySurvivesLostAnswers(t *testing.T) {
 // TestACopyGivesUpInTheEnd waits no longer than it says for a server that does
 // not come back, names it, and says what to do; then the same command goes on.
 func TestACopyGivesUpInTheEnd(t *testing.T) {
+	long(t)
 	t.Parallel()
 	from, node := filled(t, 100), startNode(t)
 	source, err := openEnd(t.Context(), from, true)

@@ -343,6 +343,7 @@ func TestACopyRefusesALogThatIsServed(t *testing.T) {
 // TestACopyOfALogThatIsServedIsNotFinished: a server that lets anybody read its log
 // is idle, and takes the next message all the same.
 func TestACopyOfALogThatIsServedIsNotFinished(t *testing.T) {
+	long(t)
 	t.Parallel()
 	address := held(t)
 	s := serveProcess(t, folder(t), "--esdb-listen", address)

@@ -182,6 +182,7 @@ func certificate(t *testing.T, from, to time.Time) (cert, key string, roots *x50
 
 // TestServeTheLogOverTLS asks as clients on other machines would.
 func TestServeTheLogOverTLS(t *testing.T) {
+	long(t)
 	t.Parallel()
 	cert, key, _ := certificate(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	users := fileOf(t, "users", "other:engine:long-enough\n")

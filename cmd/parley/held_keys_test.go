@@ -16,6 +16,7 @@ import (
 // has another stop in the middle of a write of them: whoever needs a new key is
 // refused, the server says that it is not ready, and all goes on as the other does.
 func TestKeysThatAnotherServerHoldsHoldUpNobody(t *testing.T) {
+	long(t)
 	t.Parallel()
 	data := folder(t)
 	s := serveHere(t, data, "--esdb-listen", held(t), "--esdb-users", fileOf(t, "users", "other:engine:long enough\n"))

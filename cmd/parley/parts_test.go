@@ -10,6 +10,7 @@ import (
 // of others end when he signs out, is gone past the grace or is disabled; that of
 // others, and what the primary has, stays.
 func TestAGT6_WhoIsNotThereTakesPartNoMore(t *testing.T) {
+	long(t)
 	t.Parallel()
 	h := team(t, serveHere(t, folder(t)))
 	ben, sue := h.as("agent", "ben"), h.as("supervisor", "sue")

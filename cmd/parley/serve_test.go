@@ -81,6 +81,7 @@ func TestTokensCountForTheirRole(t *testing.T) {
 }
 
 func TestABackupIsALogThatOpens(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := serveHere(t, folder(t))
 	h := furnish(t, s)

@@ -74,6 +74,7 @@ func (d *dripping) send(text string) {
 // TestAnImportThatFallsSilentEnds imports from somebody of whom nothing more comes:
 // what came is kept, and routing rests no longer.
 func TestAnImportThatFallsSilentEnds(t *testing.T) {
+	long(t)
 	t.Parallel()
 	from, exported := folder(t), filepath.Join(folder(t), "events.jsonl")
 	star(t, sample, "--data", from)

@@ -17,6 +17,7 @@ import (
 // TestServeOnAStoreElsewhere holds a conversation whose log is on a server
 // that speaks EventStoreDB's protocol, ends, and goes on with it.
 func TestServeOnAStoreElsewhere(t *testing.T) {
+	long(t)
 	t.Parallel()
 	address := elsewhere(t)
 	data := folder(t)

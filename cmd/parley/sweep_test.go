@@ -11,6 +11,7 @@ import (
 )
 
 func TestFlow_TheSweepMendsWhatAClaimLeftBehind(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := serveHere(t, folder(t))
 	h := furnish(t, s)

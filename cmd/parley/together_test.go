@@ -156,6 +156,7 @@ func killedAgainAndAgain(t *testing.T, sides [2]*shop, random *rand.Rand, rounds
 // records the other shows, a key used at one is known to the other, one routes
 // for both, and who is erased at one is unreadable at the other.
 func TestTwoServersDoAsOne(t *testing.T) {
+	long(t)
 	t.Parallel()
 	w := serveTogether(t)
 	here, there := w.sides[0], w.sides[1]

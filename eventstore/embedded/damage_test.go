@@ -41,6 +41,7 @@ func whole(t *testing.T) *Log {
 // TestDamageIsNamed plants each kind of damage below the log's feet: the check
 // names it, and so does every reading that meets it.
 func TestDamageIsNamed(t *testing.T) {
+	alone(t)
 	position, stream := positionKey(nil, 5), entryKey(nil, spaceStream, "line-1", 1)
 	get := func(t *testing.T, l *Log, key []byte) []byte {
 		b, err := l.get(key)
@@ -226,6 +227,7 @@ func TestLostEndIsSeen(t *testing.T) {
 // TestFlippedBitsInFiles flips bits all over the files of a log: whatever is
 // read afterwards is what was written, or the damage is named.
 func TestFlippedBitsInFiles(t *testing.T) {
+	alone(t)
 	dir := t.TempDir()
 	l, err := Open(Options{Dir: dir})
 	if err != nil {

@@ -199,6 +199,7 @@ func TestKeysCrashTestSeesAMissingSync(t *testing.T) {
 }
 
 func TestKeysDamage(t *testing.T) {
+	alone(t)
 	dir := t.TempDir()
 	name := filepath.Join(dir, keysFile)
 	k := openKeys(t, Options{Dir: dir})

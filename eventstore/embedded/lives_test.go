@@ -202,6 +202,7 @@ func TestOneOrderSeesAMissingSync(t *testing.T) {
 // TestTheLogIsAsAPlainListOverCrashes holds the log against a plain list, through
 // random appends, marks, closings, crashes and backups.
 func TestTheLogIsAsAPlainListOverCrashes(t *testing.T) {
+	alone(t)
 	rapid.Check(t, func(t *rapid.T) {
 		disk, dir := vfs.NewCrashableMem(), "log"
 		open := func() *Log {

@@ -186,3 +186,12 @@ func TestClosing(t *testing.T) {
 		t.Errorf("check: %v", err)
 	}
 }
+
+// alone leaves a test out of the short run, which is the one under the race
+// detector: it runs nothing side by side.
+func alone(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("skipped: it runs nothing side by side; leave out -short to run it")
+	}
+}

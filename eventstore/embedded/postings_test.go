@@ -171,9 +171,7 @@ func holdsIndexes(t *rapid.T, l *Log, want []eventstore.Record) {
 
 // TestIndexesOfBatches reads logs through their indexes, after a restart as well.
 func TestIndexesOfBatches(t *testing.T) {
-	if testing.Short() {
-		t.Skip("skipped: it runs nothing side by side; leave out -short to run it")
-	}
+	alone(t)
 	rapid.Check(t, func(t *rapid.T) {
 		o := Options{Dir: "log", FS: vfs.NewMem()}
 		l, want := batched(t, o)
@@ -235,9 +233,7 @@ func asBefore(t *rapid.T, o Options, records []eventstore.Record) {
 // TestALogOfTheFormatBefore is read as it is, goes on in the new one, and is then
 // refused by whoever knows only the old.
 func TestALogOfTheFormatBefore(t *testing.T) {
-	if testing.Short() {
-		t.Skip("skipped: it runs nothing side by side; leave out -short to run it")
-	}
+	alone(t)
 	rapid.Check(t, func(t *rapid.T) {
 		o := Options{Dir: "log", FS: vfs.NewMem()}
 		l, want := batched(t, o)

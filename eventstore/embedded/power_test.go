@@ -195,6 +195,7 @@ func TestANameWithAZeroIsNoStream(t *testing.T) {
 // TestPowerCutAfterClosing cuts the power once a log is closed and sealed: files
 // that were deleted meanwhile are not there again.
 func TestPowerCutAfterClosing(t *testing.T) {
+	alone(t)
 	mem := vfs.NewCrashableMem()
 	for n := range 12 {
 		l, err := Open(Options{Dir: "log", FS: mem})

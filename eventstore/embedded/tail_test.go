@@ -16,6 +16,7 @@ import (
 // TestWhatACommandRecordedIsAtHand holds what is told of a command without reading
 // to what reading gives, with rings of few records that forget soon.
 func TestWhatACommandRecordedIsAtHand(t *testing.T) {
+	alone(t)
 	rapid.Check(t, func(t *rapid.T) {
 		l, err := Open(Options{Dir: "log", FS: vfs.NewMem(), tailRecords: rapid.IntRange(1, 9).Draw(t, "ring"), headsKept: 10})
 		if err != nil {

@@ -107,6 +107,7 @@ func reachesOneByteBeyond(t *testing.T, mem vfs.FS) bool {
 // chunk of a write-ahead log that was filled ahead: what is behind it does not
 // make it look unwritten.
 func TestAByteOfTheLastChunkIsDamageBeforeZerosToo(t *testing.T) {
+	alone(t)
 	mem := vfs.NewMem()
 	l := opened(t, Options{Dir: "log", FS: mem})
 	for n := range 9 {
@@ -152,6 +153,7 @@ func TestAByteOfTheLastChunkIsDamageBeforeZerosToo(t *testing.T) {
 // TestDamageInAFirstWriteAheadLog changes bytes of one as earlier versions left
 // it, which does not say how far the disk had it.
 func TestDamageInAFirstWriteAheadLog(t *testing.T) {
+	alone(t)
 	mem := vfs.NewMem()
 	l := &Log{dir: "log", fs: mem, closing: make(chan struct{}), halt: make(chan struct{})}
 	db, err := pebble.Open("log", l.pebbleOptions(Options{FS: mem, CacheBytes: cacheBytes}, "log", false))

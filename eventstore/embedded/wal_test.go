@@ -186,6 +186,7 @@ func TestStopsWhenTheNextLogFails(t *testing.T) {
 // TestClosingWhileLogsFail lets one operation on write-ahead logs after the other
 // fail while a log is closed: nothing is sealed that a crash takes back.
 func TestClosingWhileLogsFail(t *testing.T) {
+	alone(t)
 	for good := int64(0); ; good++ {
 		var left atomic.Int64
 		left.Store(1 << 40)
