@@ -201,6 +201,7 @@ func (s *Server) AcceptInvitation(ctx context.Context, r AcceptInvitationRequest
 	if err != nil {
 		return nil, err
 	}
+	proven := r.Body != nil && lo.FromPtr(r.Body.CustomerToken) != ""
 	one := started{o.Conversation, true, out.Position}
 	began, _, err := eventstore.Load(ctx, s.engine, &conversation.Kind, o.Conversation)
 	if err != nil {
@@ -212,6 +213,11 @@ func (s *Server) AcceptInvitation(ctx context.Context, r AcceptInvitationRequest
 		if one, err = s.begin(ctx, o, nil); err != nil {
 			return nil, err
 		}
+		if !one.created && !proven {
+			if err := s.letIn(ctx, o.Line); err != nil {
+				return nil, err
+			}
+		}
 	}
 	c, _, err = s.conversationOf(ctx, one.id)
 	if err != nil {
@@ -219,7 +225,7 @@ func (s *Server) AcceptInvitation(ctx context.Context, r AcceptInvitationRequest
 	}
 	a := AcceptInvitation201JSONResponse{Conversation: one.id, Created: one.created, Position: s.at(ctx, max(one.position, out.Position))}
 	a.State, a.SubState = stateOf(c.Status)
-	if a.Token, err = s.tokenFor(ctx, c, false); err != nil {
+	if a.Token, err = s.tokenFor(ctx, c, proven); err != nil {
 		return nil, err
 	}
 	return a, nil
