@@ -196,3 +196,46 @@ func closedFile(t *testing.T, path string) *os.File {
 	}
 	return f
 }
+
+// TestARowThatCouldNotBeReadIsReadAgain takes a table away as a fold asks for one of
+// its rows, and brings it back: the row is there, and not taken for missing.
+func TestARowThatCouldNotBeReadIsReadAgain(t *testing.T) {
+	h := newHouse(t, t.TempDir())
+	defer h.close()
+	r := h.open()
+	h.record("card-a", opened{Queue: "q"})
+	if err := r.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r = h.open() // so that no row is in memory
+	defer func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	other, err := newWriter(r.slots[0].gen.db.path, toWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.close()
+	if err := other.once("ALTER TABLE cards RENAME TO elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	at := h.record("card-a", moved{"s"})
+	if err := r.CatchUp(t.Context()); err == nil {
+		t.Fatal("it was folded without the row")
+	}
+	if err := other.once("ALTER TABLE elsewhere RENAME TO cards"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if rows := cards(t, r, at); len(rows) != 1 || rows[0].Queue != "s" {
+		t.Errorf("it shows %+v", rows)
+	}
+	same(t, r, "toy")
+}

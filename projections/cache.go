@@ -80,7 +80,8 @@ func newCache[R any](s *shape, r *Rows, from loader) *cache[R] {
 }
 
 // entry finds a key in memory, else in the database; nil when all rows are in
-// memory and none has it.
+// memory and none has it, and when the database fails: what it did not tell is
+// not known, and asked again.
 func (c *cache[R]) entry(key string) *entry[R] {
 	e := c.entries[key]
 	if e == nil {
@@ -94,6 +95,7 @@ func (c *cache[R]) entry(key string) *entry[R] {
 		})
 		if err != nil {
 			c.rows.fail(err)
+			return nil
 		}
 		e.absent = !e.here
 		c.add(e)

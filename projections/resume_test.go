@@ -111,3 +111,38 @@ func many(n int, e any) []any {
 	}
 	return all
 }
+
+// TestAViewAheadOfAnotherFoldsNothingTwice reads the log for two views of which one is
+// behind: the other is handed what it has folded, and the last of that as well.
+func TestAViewAheadOfAnotherFoldsNothingTwice(t *testing.T) {
+	h := newHouse(t, t.TempDir())
+	defer h.close()
+	behind := toy()
+	behind.Name = "behind"
+	r := h.open(toy(), behind)
+	defer func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	catchUp := func() {
+		t.Helper()
+		if err := r.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.record("card-a", opened{Queue: "q"})
+	catchUp()
+	r.slots[1].paused = true
+	h.record("card-a", moved{"s"})
+	catchUp()
+	r.slots[1].paused = false
+	catchUp()
+	at := h.record("card-a", tagged{"written"})
+	catchUp()
+	if rows := cards(t, r, at); len(rows) != 1 || rows[0].Moves != 1 {
+		t.Errorf("it shows %+v", rows)
+	}
+	same(t, r, "toy")
+	same(t, r, "behind")
+}

@@ -58,6 +58,8 @@ const (
 	routerRest = 2 * time.Millisecond
 	// routerRetry is when what failed is tried again.
 	routerRetry = time.Second
+	// routerNap bounds each sleep, so that a clock that was set is noticed.
+	routerNap = time.Second
 )
 
 // run holds rounds until ctx is done: whenever something happened that routing
@@ -95,6 +97,7 @@ func (r *router) follow(ctx context.Context) error {
 	go func() { ended <- r.listen(ctx, s, news) }()
 	wake := time.NewTimer(0)
 	defer wake.Stop()
+	var at, until time.Time // of the next round though nothing happens: by the clock, and by how long that is
 	for {
 		select {
 		case err := <-ended:
@@ -102,6 +105,10 @@ func (r *router) follow(ctx context.Context) error {
 		case u := <-news:
 			r.take(u)
 		case <-wake.C:
+			if left := min(at.Sub(r.engine.Now()), time.Until(until)); left > 0 {
+				wake.Reset(min(left, routerNap))
+				continue
+			}
 		}
 		if err := r.catchUp(ctx, max(r.seen, s.head), news, ended); err != nil {
 			return err
@@ -121,11 +128,13 @@ func (r *router) follow(ctx context.Context) error {
 			return err
 		case <-rest.C:
 		}
-		wait := time.Hour
-		if !next.IsZero() {
-			wait = max(0, next.Sub(r.engine.Now()))
+		now := r.engine.Now()
+		if next.IsZero() {
+			next = now.Add(time.Hour)
 		}
-		wake.Reset(wait)
+		wait := max(0, next.Sub(now))
+		at, until = next.Round(0), time.Now().Add(wait)
+		wake.Reset(min(wait, routerNap))
 	}
 }
 

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"log/slog"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"parley/domain"
@@ -224,6 +227,54 @@ func TestNoRoundIsHeldDuringAnImport(t *testing.T) {
 		}
 		if _, err := r.round(t.Context()); err != nil || head(t, h) == before {
 			t.Errorf("no round was held after it: %v", err)
+		}
+	})
+}
+
+// TestRTE6_AClockThatIsSetIsNoticed has somebody wait who may for an hour, and sets the
+// clock ahead by more: the next round is not an hour away.
+func TestRTE6_AClockThatIsSetIsNoticed(t *testing.T) {
+	t.Parallel()
+	data := folder(t)
+	synctest.Test(t, func(t *testing.T) {
+		h, err := openHouse(t.Context(), &config{data: data, location: time.UTC}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ahead atomic.Int64
+		h.engine.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		only(t, h, &queue.Kind, "sales", queue.Configure{
+			ID: "sales", Name: "Sales", Overflow: queue.Overflow{LongerThan: 3600, Waited: queue.Action{Do: queue.DoEnd}},
+		})
+		only(t, h, &conversation.Kind, "talk", conversation.Start{Opening: opening("talk", time.Now())})
+		if err := h.runner.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		r := &router{engine: h.engine, views: h.views, zone: time.UTC, logger: h.logger}
+		go func() { ended <- r.run(ctx) }()
+		is := func() conversation.Status {
+			<-time.After(3 * routerNap)
+			c, _, err := eventstore.Load(t.Context(), h.engine, &conversation.Kind, "talk")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c.Status
+		}
+		if s := is(); s != conversation.StatusOpen {
+			t.Errorf("it is %s before its time", s)
+		}
+		ahead.Store(int64(time.Hour))
+		if s := is(); s != conversation.StatusClosed {
+			t.Errorf("it is %s after its time", s)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := h.close(); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -48,6 +48,7 @@ type decision struct {
 	Recorded
 	recorded uint64
 	made     bool // again, before more of its round came on record
+	skipped  bool // till now: not all that was given before it is known
 }
 
 // written is a round as far as it is on record. The rounds of two routers, of
@@ -266,17 +267,19 @@ func (c *Check) judge(board *Board, round []decision) {
 		}
 	}
 	whole, known := round[:0:0], 0
-	for _, d := range round {
+	var again []int // where in the round each of them is
+	for i, d := range round {
 		for known < d.Index && (recorded[known] || unrecorded[known] != domain.Given{}) {
 			known++
 		}
-		if known < d.Index {
-			if !d.made {
+		if known < d.Index { // what comes on record later may close the gap
+			if !d.skipped {
+				round[i].skipped = true
 				c.Skipped++
 			}
 			continue
 		}
-		whole = append(whole, d)
+		whole, again = append(whole, d), append(again, i)
 	}
 	for index, there := range recorded {
 		if there {
@@ -287,12 +290,13 @@ func (c *Check) judge(board *Board, round []decision) {
 	for i, d := range whole {
 		decisions[i] = d.Recorded
 	}
-	for i := range round {
-		round[i].made = true
-	}
 	for i, d := range board.Again(decisions, unrecorded) {
 		if whole[i].made {
 			continue
+		}
+		if round[again[i]].made = true; whole[i].skipped {
+			round[again[i]].skipped = false
+			c.Skipped--
 		}
 		if len(whole[i].Given) == 0 { // it is the first, or of before decisions named any
 			d.Given = nil

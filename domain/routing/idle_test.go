@@ -55,6 +55,34 @@ func costs(units int) func(*domain.Opening) {
 	return func(o *domain.Opening) { o.Terms.Units = units }
 }
 
+// TestRTE1_NobodyIsForgottenWhereARoundIsCutShort has an agent name what he could take
+// behind more than one round looks at, and another get it in the next round.
+func TestRTE1_NobodyIsForgottenWhereARoundIsCutShort(t *testing.T) {
+	w := newTown()
+	w.queue("crowd", "")
+	w.tell("common", queue.Configured{Queue: "common", Name: "common", Number: 1}, queue.MemberAdded{Queue: "common", Agent: "ana"}, queue.MemberAdded{Queue: "common", Agent: "ben"})
+	w.tell("own", queue.Configured{Queue: "own", Name: "own", Number: 2}, queue.MemberAdded{Queue: "own", Agent: "ana"})
+	w.agent("ana")
+	w.agent("ben")
+	held := w.holds("ana", 80, noon)
+	full := w.holds("ben", 80, noon)
+	w.asks("c", "common", noon)
+	w.asks("mine", "own", noon)
+	w.rest(t)
+	for i := range roundAtMost {
+		w.asks("crowd"+strconv.Itoa(i), "crowd", noon)
+	}
+	w.frees("ana", held) // she names c, and has no room to name hers as well
+	w.holds("ana", 70, noon)
+	w.frees("ben", full)
+	w.rest(t)
+	for id, want := range map[string]string{"c": "ben", "mine": "ana"} {
+		if c, _ := w.Conversation(id); c.Offer == nil || c.Offer.Agent != want {
+			t.Errorf("%s is offered as %+v, and %s is free for it", id, c.Offer, want)
+		}
+	}
+}
+
 func TestRTE1_WhatIsTooLargeKeepsNothingSmallerFromAnAgent(t *testing.T) {
 	w := newTown()
 	w.queue("q", "", "ana")

@@ -381,6 +381,52 @@ func TestRTE7_ARoundIsNotWholeForTheNextOfAnotherRouter(t *testing.T) {
 	}
 }
 
+// TestRTE7_ADecisionBehindAGapIsMadeAgainOnceTheGapIsClosed takes a round for whole
+// whose last decision is on record, and not all that it counts on: what comes later
+// tells that.
+func TestRTE7_ADecisionBehindAGapIsMadeAgainOnceTheGapIsClosed(t *testing.T) {
+	w := newTown()
+	w.queue("sales", queue.MethodHighestCapacity, "ana", "ben")
+	w.agent("ana")
+	w.agent("ben")
+	for i := range 4 {
+		w.asks(fmt.Sprint("c", i), "sales", noon.Add(time.Duration(i)*time.Second))
+	}
+	b := New(utc, time.UTC)
+	for _, f := range w.log {
+		b.Fold(f)
+	}
+	tell := func(c Choice, change func(*domain.Decision)) {
+		d := c.Decision
+		d.Given = nil // as before decisions named any
+		change(&d)
+		w.tell(d.Agent, agent.Reserved{Agent: d.Agent, Hold: "h-" + c.Of.ID, Conversation: c.Of.ID, Units: 1, Decision: &d, Purpose: agent.PurposeOffer})
+	}
+	choices := b.Round(w.now, strconv.Itoa(len(w.log))).Choices
+	same := func(*domain.Decision) {}
+	tell(choices[0], same)
+	tell(choices[1], same)
+	tell(choices[3], func(d *domain.Decision) { d.Method = "by hand" })
+	for range idleAtMost + 1 {
+		w.tell("nobody", agent.Gone{Agent: "nobody"})
+	}
+	wrong := 0
+	if c := w.check(func(string, uint64, string) { wrong++ }); c.Checked != 2 || c.Skipped != 1 || wrong != 0 {
+		t.Errorf("%d decisions were made again, %d skipped and %d wrong before the gap is closed", c.Checked, c.Skipped, wrong)
+	}
+	tell(choices[2], same)
+	c := w.check(func(string, uint64, string) { wrong++ })
+	c.End()
+	late := c.Late()
+	for i, f := range w.log {
+		late.See(f, uint64(i+1))
+	}
+	late.End()
+	if c.Checked != 4 || c.Skipped != 0 || wrong != 1 {
+		t.Errorf("%d decisions were made again, %d skipped and %d wrong, not 4, 0 and 1", c.Checked, c.Skipped, wrong)
+	}
+}
+
 // TestRTE7_DecisionsThatNameNothingGivenAreMadeAgain: those of before decisions
 // named what was given in their round are no contradiction.
 func TestRTE7_DecisionsThatNameNothingGivenAreMadeAgain(t *testing.T) {

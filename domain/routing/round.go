@@ -66,6 +66,11 @@ func (b *Board) Round(now time.Time, position string) Result {
 			b.claim(s, &todo, decided, now, m.day)
 		}
 	}
+	for it, s := range b.claims { // the next round knows nothing of what they named in this one
+		if !decided[it] {
+			b.freed[s] = struct{}{}
+		}
+	}
 	if len(b.agenda) > 0 {
 		result.Again = b.agenda[0].next
 	}
