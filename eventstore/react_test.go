@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
+
 	"parley/domain"
 )
 
@@ -274,6 +276,47 @@ func TestAStoreThatIsAwayParksNothing(t *testing.T) {
 			t.Errorf("status %+v", s)
 		}
 	})
+}
+
+// What is on its way when a reactor is stopped is not done: the next one does it.
+func TestWhatWasUnderWayAtTheStopIsDoneByTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, away := newMemLog(), true
+		e := newEngine(t, log)
+		var done []Position
+		o := ReactorOptions{Name: "work", Work: func(_ context.Context, r Record) error {
+			if away {
+				return store(errDisk)
+			}
+			done = append(done, r.Position)
+			return nil
+		}}
+		stop := reacting(t, NewReactor(e, o))
+		if _, err := Do(t.Context(), e, tallies(), "t", count{"x"}, Meta{}); err != nil {
+			t.Fatal(err)
+		}
+		after(time.Minute)
+		stop()
+		away = false
+		stop = reacting(t, NewReactor(e, o))
+		after(time.Minute)
+		stop()
+		if !slices.Equal(done, []Position{10}) {
+			t.Errorf("done are %v", done)
+		}
+	})
+}
+
+// While a record waits to be looked at, the news that the log was passed over
+// beyond it moves no cursor.
+func TestNoCursorPassesWhatWaits(t *testing.T) {
+	log := newMemLog()
+	r, w := NewReactor(newEngine(t, log), ReactorOptions{Name: "late"}), &window{seen: map[uuid.UUID]int{}}
+	r.hear(w, Update{Position: 10, Record: &Record{Position: 10, RecordedAt: time.Now()}})
+	r.hear(w, Update{Position: 30, CaughtUp: true})
+	if reached, _ := r.progress.reached(); reached >= 10 {
+		t.Errorf("the cursor is at %d", reached)
+	}
 }
 
 func TestLaneIsTheConversation(t *testing.T) {
