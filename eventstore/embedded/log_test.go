@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -212,5 +213,21 @@ func TestAnAppendOfManyThatIsRefusedIsTold(t *testing.T) {
 	}
 	if err := l.AppendAll(t.Context(), []Ordered{one("line-3"), one("line-1")}); err == nil {
 		t.Error("a conflict was not told")
+	}
+}
+
+// TestAnAppendOfEnvelopesIsBounded: of many records that hold nothing, too.
+func TestAnAppendOfEnvelopesIsBounded(t *testing.T) {
+	l := opened(t, Options{Dir: "log", FS: vfs.NewMem()})
+	long := strings.Repeat("x", maxText)
+	records := make([]eventstore.Record, 1<<16)
+	for i := range records {
+		records[i] = eventstore.Record{Name: "n", Subject: long, Actor: domain.Actor{ID: long, Role: long}}
+	}
+	if _, err := l.Append(t.Context(), long, eventstore.None, records...); !errors.Is(err, eventstore.ErrTooLarge) {
+		t.Errorf("it says %v", err)
+	}
+	if _, err := l.Append(t.Context(), "line-1", eventstore.None, records[:64]...); err != nil {
+		t.Error(err)
 	}
 }
