@@ -302,3 +302,38 @@ func TestAUD4_EverySealedTextIsKnown(t *testing.T) {
 		walk("", tree)
 	})
 }
+
+// slowKeys answers with a key that is destroyed before the answer arrives.
+type slowKeys struct {
+	*memKeys
+	meanwhile func()
+}
+
+func (k *slowKeys) Key(subject string, create bool) ([]byte, error) {
+	key, err := k.memKeys.Key(subject, create)
+	if meanwhile := k.meanwhile; meanwhile != nil {
+		k.meanwhile = nil
+		meanwhile()
+	}
+	return key, err
+}
+
+func TestAUD4_AKeyThatIsDestroyedWhileItIsReadIsNotKept(t *testing.T) {
+	codec, keys := newCodec(t)
+	codec.Keys = &slowKeys{keys, func() {
+		if err := keys.Destroy("visitor-1"); err != nil {
+			t.Error(err)
+		}
+		codec.Forget("visitor-1")
+	}}
+	sealed, err := codec.Seal("visitor-1", "Anna")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := codec.Unseal("visitor-1", sealed); text != domain.Erased {
+		t.Errorf("the text of an erased person reads %q", text)
+	}
+	if _, err := codec.Seal("visitor-1", "Anna"); !errors.Is(err, ErrErased) {
+		t.Errorf("text of an erased person was sealed: %v", err)
+	}
+}

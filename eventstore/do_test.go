@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"reflect"
 	"slices"
 	"sync"
@@ -46,7 +47,21 @@ func TestDoRecordsRefusesAndAnswersNothing(t *testing.T) {
 // Another process writes between: what the cache believes is confirmed before
 // a refusal or an empty answer is given.
 func TestARefusalIsAboutTheConfirmedHead(t *testing.T) {
-	log := newMemLog()
+	for name, log := range map[string]Log{"asked": newMemLog(), "known": knowingLog{newMemLog()}} {
+		t.Run(name, func(t *testing.T) { refusedAboutTheHead(t, log) })
+	}
+}
+
+// knowingLog tells a stream's last revision without being read.
+type knowingLog struct{ *memLog }
+
+func (l knowingLog) Last(stream string) (Revision, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Revision(len(l.streams[stream])) - 1, true
+}
+
+func refusedAboutTheHead(t *testing.T, log Log) {
 	here, there, ctx := newEngine(t, log), newEngine(t, log), t.Context()
 	for _, guest := range []string{"a", "b", "c"} {
 		if _, err := Do(ctx, here, rooms(), "1", enter{Guest: guest}, Meta{}); err != nil {
@@ -314,5 +329,105 @@ func BenchmarkDo(b *testing.B) {
 		if _, err := Do(b.Context(), e, tallies(), "t", count{"x"}, Meta{}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// A command of several events moves the state on as it is prepared, so that each
+// has its subject: what is kept afterwards is what is on record, and no more.
+func TestAStateThatWasMovedOnIsKeptOnlyWhenItIsOnRecord(t *testing.T) {
+	log := &faultyLog{memLog: newMemLog()}
+	e, other, ctx := newEngine(t, log), newEngine(t, log.memLog), t.Context()
+	holds := func(guests map[string]int) {
+		t.Helper()
+		s, _, err := Load(ctx, e, rooms(), "1")
+		if err != nil || !reflect.DeepEqual(s.Guests, guests) {
+			t.Errorf("the guests are %v, %v, want %v", s.Guests, err, guests)
+		}
+	}
+	if _, err := Do(ctx, e, rooms(), "1", enterListing{"a"}, Meta{}); err != nil {
+		t.Fatal(err)
+	}
+	holds(map[string]int{"a": 1})
+
+	log.set(func(string, []Record) error { return ErrTooLarge }, nil)
+	if _, err := Do(ctx, e, rooms(), "1", enterListing{"b"}, Meta{}); !errors.Is(err, ErrTooLarge) {
+		t.Fatal(err)
+	}
+	holds(map[string]int{"a": 1})
+
+	var once sync.Once
+	log.set(func(string, []Record) (err error) {
+		once.Do(func() { _, err = Do(ctx, other, rooms(), "1", enter{Guest: "x"}, Meta{}) })
+		return err
+	}, nil)
+	if _, err := Do(ctx, e, rooms(), "1", enterListing{"c"}, Meta{}); err != nil {
+		t.Fatal(err)
+	}
+	holds(map[string]int{"a": 1, "c": 1, "x": 1})
+}
+
+// turningLog lets somebody else have a turn before a stream is read.
+type turningLog struct {
+	*memLog
+	turn func()
+}
+
+func (l *turningLog) Read(ctx context.Context, q Query) iter.Seq2[Record, error] {
+	if turn := l.turn; turn != nil && q.Stream != "" {
+		l.turn = nil
+		turn()
+	}
+	return l.memLog.Read(ctx, q)
+}
+
+// Another process does this very command after this one has looked for it: it is
+// answered with what that one recorded, not refused because of it.
+func TestACommandThatAnotherProcessDoesMeanwhileIsRepeated(t *testing.T) {
+	log := &turningLog{memLog: newMemLog()}
+	here, there, ctx, command := newEngine(t, log), newEngine(t, log.memLog), t.Context(), uuid.New()
+	for _, guest := range []string{"a", "b", "c"} {
+		if _, err := Do(ctx, here, rooms(), "1", enter{Guest: guest}, Meta{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log.turn = func() {
+		if _, err := Do(ctx, there, rooms(), "1", leave{"a"}, Meta{}); err != nil {
+			t.Error(err)
+		}
+		if _, err := Do(ctx, there, rooms(), "1", enter{Guest: "d"}, Meta{Command: command}); err != nil {
+			t.Error(err)
+		}
+	}
+	out, err := Do(ctx, here, rooms(), "1", enter{Guest: "d"}, Meta{Command: command})
+	if err != nil || !out.Repeated || len(out.Events) != 1 || out.Revision != 4 {
+		t.Errorf("got %+v, %v", out, err)
+	}
+}
+
+// The same, for another request under the same key: whoever was first has it.
+func TestAKeyThatAnotherProcessUsesMeanwhileIsReused(t *testing.T) {
+	log := &faultyLog{memLog: newMemLog()}
+	here, there, ctx, command := newEngine(t, log), newEngine(t, log.memLog), t.Context(), uuid.New()
+	log.set(func(string, []Record) error {
+		_, err := Do(ctx, there, rooms(), "1", speak{"anna", "first", nil}, Meta{Command: command, BodyHash: []byte{1}})
+		return err
+	}, nil)
+	out, err := Do(ctx, here, rooms(), "1", speak{"anna", "second", nil}, Meta{Command: command, BodyHash: []byte{2}})
+	if !errors.Is(err, ErrKeyReused) {
+		t.Errorf("got %+v, %v", out, err)
+	}
+}
+
+func TestAGapInAStreamIsDamage(t *testing.T) {
+	log := newMemLog()
+	for range 3 {
+		if _, err := Do(t.Context(), newEngine(t, log), tallies(), "t", count{"x"}, Meta{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log.records = slices.Delete(log.records, 1, 2)
+	s, revision, err := Load(t.Context(), newEngine(t, log), tallies(), "t")
+	if _, damaged := errors.AsType[*DamageError](err); !damaged {
+		t.Errorf("got %v at revision %d, %v", s, revision, err)
 	}
 }

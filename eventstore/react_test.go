@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/uuid"
 
 	"parley/domain"
 )
@@ -275,6 +278,47 @@ func TestAStoreThatIsAwayParksNothing(t *testing.T) {
 	})
 }
 
+// What is on its way when a reactor is stopped is not done: the next one does it.
+func TestWhatWasUnderWayAtTheStopIsDoneByTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, away := newMemLog(), true
+		e := newEngine(t, log)
+		var done []Position
+		o := ReactorOptions{Name: "work", Work: func(_ context.Context, r Record) error {
+			if away {
+				return store(errDisk)
+			}
+			done = append(done, r.Position)
+			return nil
+		}}
+		stop := reacting(t, NewReactor(e, o))
+		if _, err := Do(t.Context(), e, tallies(), "t", count{"x"}, Meta{}); err != nil {
+			t.Fatal(err)
+		}
+		after(time.Minute)
+		stop()
+		away = false
+		stop = reacting(t, NewReactor(e, o))
+		after(time.Minute)
+		stop()
+		if !slices.Equal(done, []Position{10}) {
+			t.Errorf("done are %v", done)
+		}
+	})
+}
+
+// While a record waits to be looked at, the news that the log was passed over
+// beyond it moves no cursor.
+func TestNoCursorPassesWhatWaits(t *testing.T) {
+	log := newMemLog()
+	r, w := NewReactor(newEngine(t, log), ReactorOptions{Name: "late"}), &window{seen: map[uuid.UUID]int{}}
+	r.hear(w, Update{Position: 10, Record: &Record{Position: 10, RecordedAt: time.Now()}})
+	r.hear(w, Update{Position: 30, CaughtUp: true})
+	if reached, _ := r.progress.reached(); reached >= 10 {
+		t.Errorf("the cursor is at %d", reached)
+	}
+}
+
 func TestLaneIsTheConversation(t *testing.T) {
 	for want, f := range map[string]domain.Fact{
 		"conversation-c": {Kind: "conversation", ID: "c", Event: entered{}},
@@ -316,6 +360,84 @@ func TestHeldKeysAreNothingAgainstAnEvent(t *testing.T) {
 		stop()
 		if done != 1 {
 			t.Errorf("done %d times", done)
+		}
+	})
+}
+
+// The cursor stands before the first of what is not done, whatever is done
+// behind it: a process that dies goes on from there.
+func TestProgressHasNoGap(t *testing.T) {
+	var p progress
+	p.restart(5)
+	for _, position := range []Position{10, 20, 30} {
+		p.begin(position)
+		p.pass(position)
+	}
+	for _, step := range []struct{ finished, reached Position }{{20, 9}, {10, 29}, {30, 30}} {
+		p.finish(step.finished)
+		if reached, _ := p.reached(); reached != step.reached {
+			t.Errorf("with %d done the cursor is at %d, want %d", step.finished, reached, step.reached)
+		}
+	}
+}
+
+func TestACursorNeverMovesBack(t *testing.T) {
+	log := newMemLog()
+	r := NewReactor(newEngine(t, log), ReactorOptions{Name: "late"})
+	if _, err := log.Mark(t.Context(), r.mark(), func(Mark) ([]byte, bool) { return []byte("mem:50"), true }); err != nil {
+		t.Fatal(err)
+	}
+	r.progress.restart(20)
+	if err := r.save(t.Context(), "mem"); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := log.Mark(t.Context(), r.mark(), nil); err != nil || string(m.Value) != "mem:50" {
+		t.Errorf("the cursor is at %s, %v", m.Value, err)
+	}
+}
+
+// breakingLog breaks off each following after one record.
+type breakingLog struct{ *memLog }
+
+func (l breakingLog) Follow(ctx context.Context, after Position, f Filter) iter.Seq2[Update, error] {
+	return func(yield func(Update, error) bool) {
+		for u, err := range l.memLog.Follow(ctx, after, f) {
+			if !yield(u, err) {
+				return
+			}
+			if u.Record != nil {
+				yield(Update{}, errDisk)
+				return
+			}
+		}
+	}
+}
+
+func TestWhoListensGoesOnWhereItBrokeOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemLog()
+		for range 3 {
+			if _, err := Do(t.Context(), newEngine(t, log), tallies(), "t", count{"x"}, Meta{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		news, ended, failures := make(chan Update, 10), make(chan error), 0
+		go func() { ended <- listen(ctx, breakingLog{log}, 0, Filter{}, 0, news, func(error) { failures++ }) }()
+		after(time.Minute)
+		cancel()
+		if err := <-ended; err != nil || failures != 3 {
+			t.Errorf("it ended with %v, after %d failures", err, failures)
+		}
+		close(news)
+		var heard []Position
+		for u := range news {
+			if u.Record != nil {
+				heard = append(heard, u.Position)
+			}
+		}
+		if !slices.Equal(heard, []Position{10, 20, 30}) {
+			t.Errorf("it heard of %v", heard)
 		}
 	})
 }

@@ -38,6 +38,11 @@ func (l *Log) written(ctx context.Context, req *request, records []eventstore.Re
 	return done, nil
 }
 
+// mostEncoded bounds what an append takes with all its envelopes, of which a
+// million may come with 1 MiB of names: Pebble panics on a batch of 4 GiB, which
+// would stop the log for everybody, and a batch holds all of it three times.
+const mostEncoded = 256 << 20
+
 // prepare refuses what cannot be stored and encodes the rest.
 func prepare(stream string, expected eventstore.Revision, records []eventstore.Record) (*request, error) {
 	if stream == "" || len(stream) > maxText || strings.IndexByte(stream, 0) >= 0 {
@@ -57,7 +62,7 @@ func prepare(stream string, expected eventstore.Revision, records []eventstore.R
 		size += len(records[i].Data) + len(records[i].Name)
 		total += room(&records[i]) + len(stream)
 	}
-	if size > eventstore.MaxAppend {
+	if size > eventstore.MaxAppend || total > mostEncoded {
 		return nil, eventstore.ErrTooLarge
 	}
 	req := &request{stream: stream, expected: expected, done: make(chan struct{})}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -365,4 +366,109 @@ func TestAKeyFileCutOffIsKnownForIt(t *testing.T) {
 			t.Fatalf("cut off at %d of %d it opens: %v, %v", cut, len(whole), k, err)
 		}
 	}
+}
+
+// TestASlotPassedOverIsPassedOverForGood: of two keys that were written together,
+// neither acknowledged, a crash left the second only.
+func TestASlotPassedOverIsPassedOverForGood(t *testing.T) {
+	dir := t.TempDir()
+	k, err := OpenKeys(Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := map[string][]byte{}
+	for _, subject := range []string{"visitor-1", "visitor-2", "visitor-3"} {
+		kept[subject] = key(t, k, subject)
+	}
+	if err := k.Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, keysFile)
+	file, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(file, header(1).encode())
+	clear(file[2*slotSize : 3*slotSize])
+	delete(kept, "visitor-2")
+	if err := os.WriteFile(name, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 { // what is acknowledged from now on counts it in
+		k, err := OpenKeys(Options{Dir: dir})
+		if err != nil {
+			t.Fatalf("opened %d times: %v", n, err)
+		}
+		for subject, want := range kept {
+			if got, err := k.Key(subject, false); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s: %x, %v; it was %x", subject, got, err, want)
+			}
+		}
+		subject := fmt.Sprint("visitor-after-", n)
+		kept[subject] = key(t, k, subject)
+		if err := k.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestAKeyThatWasReadIsOnTheDisk: whoever made it was killed before it was, and
+// the power fails once it was given out.
+func TestAKeyThatWasReadIsOnTheDisk(t *testing.T) {
+	disk := vfs.NewCrashableMem()
+	killed, err := OpenKeys(Options{Dir: "keys", FS: disk, unsynced: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := key(t, killed, "visitor-1")
+	if err := killed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	k := openKeys(t, Options{Dir: "keys", FS: disk})
+	if got, err := k.Key("visitor-1", false); err != nil || !bytes.Equal(got, want) {
+		t.Fatalf("it is %x, %v; it was %x", got, err, want)
+	}
+	after := openKeys(t, Options{Dir: "keys", FS: disk.CrashClone(vfs.CrashCloneCfg{})})
+	if got, err := after.Key("visitor-1", false); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("after the power failed it is %x, %v; it was %x", got, err, want)
+	}
+}
+
+// TestTheHeaderCountsOnlyWhatIsOnTheDisk: a key that came while another was being
+// written is not among those that must be good, until it is written itself.
+func TestTheHeaderCountsOnlyWhatIsOnTheDisk(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	var k *Keys
+	var left *vfs.MemFS
+	var second chan error
+	disk := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		switch {
+		case k == nil:
+		case op.Kind == errorfs.OpFileSyncData && second == nil:
+			second = make(chan error, 1)
+			go func() { _, err := k.Key("visitor-2", true); second <- err }()
+			for waits := false; !waits; {
+				k.mu.Lock()
+				waits = len(k.waiting) == 1
+				k.mu.Unlock()
+				runtime.Gosched()
+			}
+		case op.Kind == errorfs.OpFileWriteAt && op.Offset == 2*slotSize:
+			left = mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 2))})
+		}
+		return nil
+	}))
+	opened, err := OpenKeys(Options{Dir: "keys", FS: disk})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k = opened
+	key(t, k, "visitor-1")
+	if err := errors.Join(<-second, k.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if left == nil {
+		t.Fatal("nothing was written for the second")
+	}
+	openKeys(t, Options{Dir: "keys", FS: left})
 }

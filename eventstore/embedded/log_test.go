@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"parley/domain"
 	"parley/eventstore"
 	"parley/eventstore/storetest"
 )
@@ -193,5 +195,39 @@ func alone(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("skipped: it runs nothing side by side; leave out -short to run it")
+	}
+}
+
+// TestAnAppendOfManyThatIsRefusedIsTold: those before it are on record.
+func TestAnAppendOfManyThatIsRefusedIsTold(t *testing.T) {
+	l := opened(t, Options{Dir: "log", FS: vfs.NewMem()})
+	one := func(stream string) Ordered {
+		return Ordered{Stream: stream, Expected: eventstore.None, Records: []eventstore.Record{sample()}}
+	}
+	err := l.AppendAll(t.Context(), []Ordered{one("line-1"), one("line-2"), one(""), one("line-4")})
+	if _, refused := errors.AsType[*domain.Error](err); !refused {
+		t.Errorf("it says %v", err)
+	}
+	if info, err := l.Info(t.Context()); err != nil || info.Head != 2 {
+		t.Errorf("the head is %+v, %v", info, err)
+	}
+	if err := l.AppendAll(t.Context(), []Ordered{one("line-3"), one("line-1")}); err == nil {
+		t.Error("a conflict was not told")
+	}
+}
+
+// TestAnAppendOfEnvelopesIsBounded: of many records that hold nothing, too.
+func TestAnAppendOfEnvelopesIsBounded(t *testing.T) {
+	l := opened(t, Options{Dir: "log", FS: vfs.NewMem()})
+	long := strings.Repeat("x", maxText)
+	records := make([]eventstore.Record, 1<<16)
+	for i := range records {
+		records[i] = eventstore.Record{Name: "n", Subject: long, Actor: domain.Actor{ID: long, Role: long}}
+	}
+	if _, err := l.Append(t.Context(), long, eventstore.None, records...); !errors.Is(err, eventstore.ErrTooLarge) {
+		t.Errorf("it says %v", err)
+	}
+	if _, err := l.Append(t.Context(), "line-1", eventstore.None, records[:64]...); err != nil {
+		t.Error(err)
 	}
 }

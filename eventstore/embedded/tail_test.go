@@ -3,10 +3,13 @@ package embedded
 import (
 	"fmt"
 	"reflect"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
@@ -71,4 +74,36 @@ func TestWhatACommandRecordedIsAtHand(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhatIsNotSyncedIsNotRead reads a stream while the disk syncs what was
+// appended to it last, which Pebble shows already.
+func TestWhatIsNotSyncedIsNotRead(t *testing.T) {
+	var l *Log
+	seen := -1
+	disk := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		syncs := op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData
+		if !syncs || !strings.HasSuffix(op.Path, ".log") || l == nil || seen >= 0 {
+			return nil
+		}
+		for b, err := l.get(positionKey(nil, 2)); b == nil && err == nil; b, err = l.get(positionKey(nil, 2)) {
+			runtime.Gosched()
+		}
+		seen = 0
+		for range l.Read(t.Context(), eventstore.Query{Stream: "line-1"}) {
+			seen++
+		}
+		return nil
+	}))
+	log := opened(t, Options{Dir: "log", FS: disk})
+	if _, err := log.Append(t.Context(), "line-1", eventstore.None, sample()); err != nil {
+		t.Fatal(err)
+	}
+	l = log
+	if _, err := log.Append(t.Context(), "line-1", 0, sample()); err != nil {
+		t.Fatal(err)
+	}
+	if seen != 1 {
+		t.Errorf("%d records were read while the second was being synced", seen)
+	}
 }
