@@ -133,6 +133,14 @@ func (r *Reactor) note(err error) {
 	r.status.Err = err
 }
 
+// noted keeps a failure that is tried again, for the status, and gives it back.
+func (r *Reactor) noted(err error) error {
+	if err != nil {
+		r.note(err)
+	}
+	return err
+}
+
 // finished is called by the lanes when a job is done or parked.
 func (r *Reactor) finished(j *job) {
 	r.worked.Add(1)

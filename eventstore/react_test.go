@@ -278,6 +278,34 @@ func TestAStoreThatIsAwayParksNothing(t *testing.T) {
 	})
 }
 
+// fullList is a log whose list of parked events takes no more.
+type fullList struct{ *memLog }
+
+func (l fullList) Mark(ctx context.Context, name string, change func(Mark) ([]byte, bool)) (Mark, error) {
+	if change != nil && strings.HasPrefix(name, "parked-") {
+		return Mark{}, fmt.Errorf("%w: the list of parked events", ErrTooLarge)
+	}
+	return l.memLog.Mark(ctx, name, change)
+}
+
+// What cannot be put aside waits, and the status says why.
+func TestAFullListOfParkedEventsIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemLog()
+		e := newEngine(t, fullList{log})
+		r := NewReactor(e, ReactorOptions{Name: "work", Work: func(context.Context, Record) error { return errors.New("it never works") }})
+		stop := reacting(t, r)
+		if _, err := Do(t.Context(), e, tallies(), "t", count{"x"}, Meta{}); err != nil {
+			t.Fatal(err)
+		}
+		after(time.Minute)
+		if s := r.Status(); s.Behind != 1 || s.Position >= 10 || !errors.Is(s.Err, ErrTooLarge) {
+			t.Errorf("status %+v", s)
+		}
+		stop()
+	})
+}
+
 // What is on its way when a reactor is stopped is not done: the next one does it.
 func TestWhatWasUnderWayAtTheStopIsDoneByTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -123,7 +123,7 @@ func (r *Reactor) parking(next message.HandlerFunc) message.HandlerFunc {
 			j.began = time.Now()
 		}
 		if behind, err := r.parkBehind(ctx, j); behind || err != nil {
-			return nil, err
+			return nil, r.noted(err)
 		}
 		_, failure := next(msg)
 		switch {
@@ -132,10 +132,9 @@ func (r *Reactor) parking(next message.HandlerFunc) message.HandlerFunc {
 		case ctx.Err() != nil:
 			return nil, failure
 		case mayPass(failure) && (r.broken.Load() || time.Since(j.began) < r.options.Patience):
-			r.note(failure)
-			return nil, failure
+			return nil, r.noted(failure)
 		}
-		return nil, r.park(ctx, j, failure)
+		return nil, r.noted(r.park(ctx, j, failure)) // where the list is full, the lane waits for an operator
 	}
 }
 
