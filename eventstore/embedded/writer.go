@@ -167,7 +167,7 @@ func (w *writer) commit(requests []*request) (written []*request, marks map[stri
 			return nil, nil, err
 		}
 	}
-	if err := w.index(b); err != nil {
+	if err := w.index(b, written); err != nil {
 		return nil, nil, err
 	}
 	if len(written) > 0 {
@@ -186,9 +186,9 @@ func (w *writer) commit(requests []*request) (written []*request, marks map[stri
 	return written, marks, b.Close()
 }
 
-// add puts one append into the batch: each record under its position and under
-// its stream, and what its command recorded. The other indexes are written for the
-// whole batch.
+// add puts one append into the batch, each record under its position. The indexes
+// are written for the whole batch: where keys lie beside each other, the memtable
+// puts the next behind the one before and need not look for its place.
 func (w *writer) add(b *pebble.Batch, req *request) error {
 	head, err := w.head(req.stream)
 	if err != nil {
@@ -213,28 +213,38 @@ func (w *writer) add(b *pebble.Batch, req *request) error {
 			r.RecordedAt = w.recorded
 		}
 		seal(req.encoded[i], r.Position, r.Revision, r.RecordedAt)
-		if err := w.put(b, r, req.encoded[i]); err != nil {
+		w.key = positionKey(w.key, r.Position)
+		if err := b.Set(w.key, req.encoded[i], nil); err != nil {
 			return err
 		}
 		w.recorded = r.RecordedAt
 		w.next++
 	}
 	w.heads.set(req.stream, int64(head))
-	return w.commands(b, req)
+	return nil
 }
 
-func (w *writer) put(b *pebble.Batch, r *eventstore.Record, encoded []byte) error {
-	w.key = positionKey(w.key, r.Position)
-	if err := b.Set(w.key, encoded, nil); err != nil {
-		return err
+// index puts the records of a batch under their streams, and writes what it brought
+// each command, each kind and each name.
+func (w *writer) index(b *pebble.Batch, written []*request) error {
+	defer w.postings.clear()
+	for _, req := range written {
+		for i := range req.records {
+			r := &req.records[i]
+			w.key = entryKey(w.key, spaceStream, r.Stream, uint64(r.Revision))
+			if err := b.Set(w.key, req.encoded[i], nil); err != nil {
+				return err
+			}
+			w.postings.add(spaceKind, r.Kind(), uint64(r.Position))
+			w.postings.add(spaceName, r.Name, uint64(r.Position))
+		}
 	}
-	w.key = entryKey(w.key, spaceStream, r.Stream, uint64(r.Revision))
-	if err := b.Set(w.key, encoded, nil); err != nil {
-		return err
+	for _, req := range written {
+		if err := w.commands(b, req); err != nil {
+			return err
+		}
 	}
-	w.postings.add(spaceKind, r.Kind(), uint64(r.Position))
-	w.postings.add(spaceName, r.Name, uint64(r.Position))
-	return nil
+	return w.lists(b)
 }
 
 // commands notes what each command of an append recorded: nearly always there is
@@ -303,9 +313,8 @@ func (w *writer) knows(command uuid.UUID) (bool, error) {
 	return true, closer.Close()
 }
 
-// index writes what the batch brought each kind and each name.
-func (w *writer) index(b *pebble.Batch) error {
-	defer w.postings.clear()
+// lists writes what the batch brought each kind and each name.
+func (w *writer) lists(b *pebble.Batch) error {
 	for i := range w.postings.lists {
 		list := &w.postings.lists[i]
 		for run := range slices.Chunk(list.run, entryHolds) {
