@@ -381,10 +381,8 @@ func TestRTE7_ARoundIsNotWholeForTheNextOfAnotherRouter(t *testing.T) {
 	}
 }
 
-// TestRTE7_ADecisionBehindAGapIsMadeAgainOnceTheGapIsClosed takes a round for whole
-// whose last decision is on record, and not all that it counts on: what comes later
-// tells that.
-func TestRTE7_ADecisionBehindAGapIsMadeAgainOnceTheGapIsClosed(t *testing.T) {
+// four is a round in which two agents get four conversations.
+func four() (*town, []Choice) {
 	w := newTown()
 	w.queue("sales", queue.MethodHighestCapacity, "ana", "ben")
 	w.agent("ana")
@@ -396,13 +394,20 @@ func TestRTE7_ADecisionBehindAGapIsMadeAgainOnceTheGapIsClosed(t *testing.T) {
 	for _, f := range w.log {
 		b.Fold(f)
 	}
+	return w, b.Round(w.now, strconv.Itoa(len(w.log))).Choices
+}
+
+// TestRTE7_ADecisionBehindAGapIsMadeAgainOnceTheGapIsClosed takes a round for whole
+// whose last decision is on record, and not all that it counts on: what comes later
+// tells that.
+func TestRTE7_ADecisionBehindAGapIsMadeAgainOnceTheGapIsClosed(t *testing.T) {
+	w, choices := four()
 	tell := func(c Choice, change func(*domain.Decision)) {
 		d := c.Decision
 		d.Given = nil // as before decisions named any
 		change(&d)
 		w.tell(d.Agent, agent.Reserved{Agent: d.Agent, Hold: "h-" + c.Of.ID, Conversation: c.Of.ID, Units: 1, Decision: &d, Purpose: agent.PurposeOffer})
 	}
-	choices := b.Round(w.now, strconv.Itoa(len(w.log))).Choices
 	same := func(*domain.Decision) {}
 	tell(choices[0], same)
 	tell(choices[1], same)
@@ -430,18 +435,8 @@ func TestRTE7_ADecisionBehindAGapIsMadeAgainOnceTheGapIsClosed(t *testing.T) {
 // TestRTE7_DecisionsThatNameNothingGivenAreMadeAgain: those of before decisions
 // named what was given in their round are no contradiction.
 func TestRTE7_DecisionsThatNameNothingGivenAreMadeAgain(t *testing.T) {
-	w := newTown()
-	w.queue("sales", queue.MethodHighestCapacity, "ana", "ben")
-	w.agent("ana")
-	w.agent("ben")
-	for i := range 4 {
-		w.asks(fmt.Sprint("c", i), "sales", noon.Add(time.Duration(i)*time.Second))
-	}
-	b := New(utc, time.UTC)
-	for _, f := range w.log {
-		b.Fold(f)
-	}
-	for _, c := range b.Round(w.now, strconv.Itoa(len(w.log))).Choices {
+	w, choices := four()
+	for _, c := range choices {
 		d := c.Decision
 		d.Given = nil
 		w.tell(d.Agent, agent.Reserved{Agent: d.Agent, Hold: "h-" + c.Of.ID, Conversation: c.Of.ID, Units: 1, Decision: &d, Purpose: agent.PurposeOffer})
