@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -62,9 +63,12 @@ func TestALogCutOffWhileItIsOpenedOpens(t *testing.T) {
 			if before {
 				ofFormatBefore(t, Options{Dir: "log", FS: mem})
 			}
+			var lock sync.Mutex // Pebble deletes files beside
 			var left []*vfs.MemFS
 			disk := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 				if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+					lock.Lock()
+					defer lock.Unlock()
 					left = append(left, mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(1, 2))}))
 				}
 				return nil
@@ -73,7 +77,9 @@ func TestALogCutOffWhileItIsOpenedOpens(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			lock.Lock()
 			cuts := left // those behind are of its closing
+			lock.Unlock()
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}
