@@ -9,7 +9,7 @@ import (
 // takes up to ten milliseconds before it interrupts what is at work; while a view
 // is written on one of two processors, requests wait that long. The operating
 // system shares processors out more finely, and lets who has just woken go first.
-// Containers' limits count as Go counts them; GOMAXPROCS, when it is set, stands.
+// A container's limit counts as it is at the start; GOMAXPROCS, when it is set, stands.
 func spareProcessor() {
 	if os.Getenv("GOMAXPROCS") != "" {
 		return

@@ -58,7 +58,7 @@ func serve(ctx context.Context, cfg *config, out, errs io.Writer, ready func(ctx
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	spareProcessor() // after what is sized by the processors that there are
+	spareProcessor() // after the pools of the views' readers, which are sized by the processors
 	tcp, err := net.Listen("tcp", cfg.listen)
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", cfg.listen, err)
