@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -19,6 +22,13 @@ func TestOneMoreThreadWorksThanThereAreProcessors(t *testing.T) {
 			t.Errorf("%d threads work on %d processors, want one more", got, processors)
 		}
 	}
+
+	s := serveProcess(t, folder(t))
+	want := fmt.Sprintf("\ngo_sched_gomaxprocs_threads %d\n", processors+1)
+	if told := s.admin.must(http.StatusOK, "GET", "/metrics", nil).raw; !strings.Contains(told, want) {
+		t.Errorf("a server on %d processors does not tell of one thread more, which is %q", processors, want)
+	}
+	s.stop()
 
 	t.Setenv("GOMAXPROCS", "1")
 	runtime.GOMAXPROCS(1)
