@@ -16,8 +16,8 @@ import (
 )
 
 // config is all that can be set. Each field is a flag; PARLEY_DATA,
-// PARLEY_LISTEN and PARLEY_ZONE give the defaults of those that a machine has
-// of its own.
+// PARLEY_LISTEN and other variables, which the flags name, give the defaults of
+// those that a machine has of its own.
 type config struct {
 	data    string   // --data: the folder that holds everything
 	store   string   // --store: the server that holds the log; empty: the folder does

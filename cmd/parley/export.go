@@ -61,7 +61,7 @@ that was broken off, or is to have what happened since, goes on with
 --continue. The format: docs/howto/export-and-import.md`,
 		Example: `  parley export --output events.jsonl
   parley export --output events.jsonl --continue
-  parley export --kinds conversation,agent --as-of 2026-11-20T09:30:00Z --clear | jq .data`,
+  parley export --kinds conversation,agent --as-of 2026-11-20T09:30:00Z --clear | jq 'select(.data).data'`,
 		Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if goOn && output == "" {
