@@ -25,6 +25,12 @@ type store interface {
 // openLog opens the log: the one in the data folder, or the one on a server.
 func (h *house) openLog(ctx context.Context) (err error) {
 	if h.cfg.store != "" {
+		// Who serves the log of this folder has its views and its socket.
+		own, err := embedded.Hold(embedded.Options{Dir: h.cfg.log()})
+		if err != nil {
+			return err
+		}
+		h.opened = append(h.opened, own)
 		index, err := embedded.OpenCommands(embedded.Options{Dir: h.cfg.index()})
 		if err != nil {
 			return err

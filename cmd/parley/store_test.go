@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"parley/eventstore/esdbnode"
 )
@@ -110,6 +111,17 @@ func TestTwoEnginesOnOneFolder(t *testing.T) {
 	node.stop()
 	parley(t, "check", "--data", node.data).ok(t)
 	parley(t, "projections", "verify", "--all", "--data", node.data).ok(t)
+}
+
+// TestTheFolderOfAnEngineIsNotForAnother: who serves a log of another folder in
+// the folder of the one that has it would take its socket and its views, and put
+// it out of the log.
+func TestTheFolderOfAnEngineIsNotForAnother(t *testing.T) {
+	t.Parallel()
+	node := startEngineNode(t)
+	parleyFor(t, time.Minute, "", "serve", "--data", node.data, "--store", node.url(), "--listen", "127.0.0.1:0").fails(t, exitFail, "another parley process holds")
+	node.admin.must(http.StatusOK, "GET", "/v1/agents", nil)
+	parley(t, "projections", "list", "--data", node.data).ok(t)
 }
 
 // logElsewhere is a log in another process, which can be killed and started

@@ -62,6 +62,13 @@ func lockStill(f vfs.FS, inner string) (io.Closer, error) {
 	return lock, nil
 }
 
+// Hold keeps every other process from the log in a folder until what it returns
+// is closed. Where there is none, nothing is held, and nothing is made.
+func Hold(o Options) (io.Closer, error) {
+	o.complete()
+	return lockStill(o.FS, o.FS.PathJoin(o.Dir, pebbleFolder))
+}
+
 type nothing struct{}
 
 func (nothing) Close() error { return nil }
