@@ -26,11 +26,9 @@ type store interface {
 func (h *house) openLog(ctx context.Context) (err error) {
 	if h.cfg.store != "" {
 		// Who serves the log of this folder has its views and its socket.
-		own, err := embedded.Hold(embedded.Options{Dir: h.cfg.log()})
-		if err != nil {
+		if err = h.hold(embedded.Hold, h.cfg.log()); err != nil {
 			return err
 		}
-		h.opened = append(h.opened, own)
 		index, err := embedded.OpenCommands(embedded.Options{Dir: h.cfg.index()})
 		if err != nil {
 			return err
@@ -39,13 +37,24 @@ func (h *house) openLog(ctx context.Context) (err error) {
 		if h.log, err = esdb.Open(ctx, esdb.Options{Address: h.cfg.store, Commands: index}); err != nil {
 			return err
 		}
-	} else if err = h.cfg.whole(); err == nil {
+	} else if err = errors.Join(h.cfg.whole(), h.hold(embedded.HoldCommands, h.cfg.index())); err == nil {
+		// So has who serves a log elsewhere from this folder.
 		h.log, err = embedded.Open(embedded.Options{Dir: h.cfg.log()})
 	}
 	if err != nil {
 		return err
 	}
 	h.opened = append(h.opened, h.log)
+	return nil
+}
+
+// hold keeps others from a folder until the house is closed.
+func (h *house) hold(hold func(embedded.Options) (io.Closer, error), dir string) error {
+	held, err := hold(embedded.Options{Dir: dir})
+	if err != nil {
+		return err
+	}
+	h.opened = append(h.opened, held)
 	return nil
 }
 

@@ -122,6 +122,13 @@ func TestTheFolderOfAnEngineIsNotForAnother(t *testing.T) {
 	parleyFor(t, time.Minute, "", "serve", "--data", node.data, "--store", node.url(), "--listen", "127.0.0.1:0").fails(t, exitFail, "another parley process holds")
 	node.admin.must(http.StatusOK, "GET", "/v1/agents", nil)
 	parley(t, "projections", "list", "--data", node.data).ok(t)
+
+	s := serveProcess(t, folder(t), "--store", node.url(), "--keys", filepath.Join(node.data, "keys"))
+	parleyFor(t, time.Minute, "", "serve", "--data", s.data, "--listen", "127.0.0.1:0").fails(t, exitFail, "another parley process holds")
+	if _, err := os.Stat(filepath.Join(s.data, "log")); !os.IsNotExist(err) {
+		t.Errorf("a log was made in the folder of a server whose log is elsewhere: %v", err)
+	}
+	s.admin.must(http.StatusOK, "GET", "/v1/agents", nil)
 }
 
 // logElsewhere is a log in another process, which can be killed and started

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -54,6 +55,13 @@ func OpenCommands(o Options) (*Commands, error) {
 		return nil, errors.Join(fmt.Errorf("eventstore: the index of commands in %s: %w", o.Dir, err), lock.Close())
 	}
 	return c, nil
+}
+
+// HoldCommands keeps every other process from the index in a folder, as Hold does
+// from a log.
+func HoldCommands(o Options) (io.Closer, error) {
+	o.complete()
+	return lockStill(o.FS, o.Dir)
 }
 
 func (c *Commands) open() (err error) {
