@@ -43,7 +43,11 @@ func newEvents(cfg *config) *cobra.Command {
 				if len(names) > 0 {
 					q.Set("names", strings.Join(names, ","))
 				}
-				return events(ctx, l, q, limit, asJSON, cmd.OutOrStdout())
+				next, err := events(ctx, l, q, limit, asJSON, cmd.OutOrStdout())
+				if err == nil && next != "" {
+					_, err = fmt.Fprintf(cmd.ErrOrStderr(), "there may be more: --after %s goes on, --limit 0 prints all\n", next)
+				}
+				return err
 			})
 		},
 	}
@@ -70,8 +74,9 @@ func eventNames(ctx context.Context, l *local, out io.Writer) error {
 // eventsPage is the most records of one request.
 const eventsPage = 200
 
-// events prints records page by page.
-func events(ctx context.Context, l *local, q url.Values, limit int, asJSON bool, out io.Writer) error {
+// events prints records page by page, and tells after which position there may be
+// more than limit; none is "".
+func events(ctx context.Context, l *local, q url.Values, limit int, asJSON bool, out io.Writer) (next string, err error) {
 	for left := limit; limit == 0 || left > 0; {
 		page := eventsPage
 		if limit > 0 {
@@ -83,20 +88,20 @@ func events(ctx context.Context, l *local, q url.Values, limit int, asJSON bool,
 			Next   string            `json:"next"`
 		}
 		if err := l.get(ctx, "/v1/events?"+q.Encode(), &answer); err != nil {
-			return err
+			return "", err
 		}
 		for _, raw := range answer.Events {
 			if err := printEvent(raw, asJSON, out); err != nil {
-				return err
+				return "", err
 			}
 		}
 		left -= len(answer.Events)
-		if answer.Next == "" {
-			return nil
+		if next = answer.Next; next == "" {
+			return "", nil
 		}
-		q.Set("after", answer.Next)
+		q.Set("after", next)
 	}
-	return nil
+	return next, nil
 }
 
 func printEvent(raw json.RawMessage, asJSON bool, out io.Writer) error {
