@@ -49,7 +49,7 @@ func (cmd Invite) Decide(c Conversation) ([]Event, error) {
 	id := c.nextPart(cmd.Agent)
 	if t := cmd.Template; t != nil {
 		if t.AutoAssign {
-			return []Event{Joined{Conversation: c.ID, Subject: c.Subject, ID: id, Agent: cmd.Agent, As: cmd.As, How: HowAuto, Template: t, At: cmd.At}}, nil
+			return []Event{Joined{Conversation: c.ID, Subject: c.Subject, ID: id, Agent: cmd.Agent, As: cmd.As, How: HowAuto, Template: t, At: cmd.At, Monitor: p.ID}}, nil
 		}
 		if t.Countdown != 0 {
 			cmd.Countdown = t.Countdown
@@ -118,7 +118,8 @@ func (cmd AnswerInvite) Decide(c Conversation) ([]Event, error) {
 	case !cmd.At.Before(p.Deadline):
 		return nil, c.standing(ErrOfferExpired)
 	}
-	return []Event{Joined{Conversation: c.ID, Subject: c.Subject, ID: p.ID, Agent: p.Agent, As: p.As, How: HowAccept, At: cmd.At}}, nil
+	watch, _ := c.watching(p.Agent)
+	return []Event{Joined{Conversation: c.ID, Subject: c.Subject, ID: p.ID, Agent: p.Agent, As: p.As, How: HowAccept, At: cmd.At, Monitor: watch.ID}}, nil
 }
 
 // ExpireInvite ends an invitation whose countdown is over.

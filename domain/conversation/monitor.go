@@ -23,6 +23,7 @@ func (cmd Monitor) Decide(c Conversation) ([]Event, error) {
 		return nil, err
 	}
 	p, there := c.PartOf(cmd.Agent)
+	_, watches := c.watching(cmd.Agent)
 	switch {
 	case !domain.ValidID(cmd.Agent):
 		return nil, domain.Invalid("agent", "give an agent's id")
@@ -30,7 +31,7 @@ func (cmd Monitor) Decide(c Conversation) ([]Event, error) {
 		return nil, c.standing(ErrNotEngaged)
 	case c.Primary.Agent == cmd.Agent:
 		return nil, c.standing(ErrOwn)
-	case there && !p.Invited && (p.As == AsJoined || p.As == AsMonitor && !cmd.Join):
+	case there && !p.Invited && p.As == AsJoined, watches && !cmd.Join:
 		return nil, nil // he sees it already
 	case there && p.As != AsMonitor:
 		return nil, c.standing(ErrParticipant)

@@ -48,9 +48,18 @@ func (c Conversation) part(test func(Participant) bool) (Participant, bool) {
 	return c.Participants[i], true
 }
 
-// PartOf finds what an agent is in the conversation beside its primary.
+// PartOf finds what an agent is in the conversation beside its primary: of a
+// supervisor who looks on and was invited, what he is invited to.
 func (c Conversation) PartOf(agent string) (Participant, bool) {
-	return c.part(func(p Participant) bool { return p.Agent == agent })
+	if p, ok := c.part(func(p Participant) bool { return p.Agent == agent && p.As != AsMonitor }); ok {
+		return p, true
+	}
+	return c.watching(agent)
+}
+
+// watching finds an agent's part as monitor.
+func (c Conversation) watching(agent string) (Participant, bool) {
+	return c.part(func(p Participant) bool { return p.Agent == agent && p.As == AsMonitor })
 }
 
 // Joined tells that an agent may write to the customer beside the primary.

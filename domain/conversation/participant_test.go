@@ -140,6 +140,42 @@ func TestCON5_SupervisorsMonitorAndJoin(t *testing.T) {
 	})
 }
 
+// TestCON5_WhoLooksOnMayBeInvited: his part as monitor ends with his coming, so that
+// he is in the conversation once, and may write.
+func TestCON5_WhoLooksOnMayBeInvited(t *testing.T) {
+	engaged := played(t, in("engaged", domain.ModeLive)...)
+	watched := Monitored{Conversation: "c1", ID: part(1, "sue"), Agent: "sue", At: at(90)}
+	with := append(engaged[:len(engaged):len(engaged)], watched)
+	ask := Invite{Agent: "sue", As: AsJoined, By: ana, Countdown: 60, At: at(100)}
+	invited := Invited{Conversation: "c1", Subject: "visitor-v1", ID: part(2, "sue"), Agent: "sue", As: AsJoined, By: "ana", At: at(100), Deadline: at(160)}
+	pending := append(with[:len(with):len(with)], invited)
+	joined := Joined{Conversation: "c1", Subject: "visitor-v1", ID: part(2, "sue"), Agent: "sue", As: AsJoined, How: HowAccept, At: at(110), Monitor: watched.ID}
+	atOnce := joined
+	atOnce.How, atOnce.At, atOnce.Template = HowAuto, at(100), &domain.Template{AutoAssign: true}
+	there := append(pending[:len(pending):len(pending)], joined)
+	spec.Run(t, &Kind, table{
+		{Name: "asked", Given: with, When: ask, Then: []Event{invited}},
+		{Name: "once", Given: pending, When: ask, Err: ErrParticipant},
+		{Name: "looking on again says nothing", Given: pending, When: Monitor{Agent: "sue", At: at(105)}},
+		{Name: "he answers before he joins by his own word", Given: pending, When: Monitor{Agent: "sue", Join: true, At: at(105)}, Err: ErrParticipant},
+		{Name: "accepted", Given: pending, When: AnswerInvite{ID: invited.ID, Agent: "sue", Accept: true, At: at(110)}, Then: []Event{joined}},
+		{Name: "without being asked", Given: with, When: Invite{Agent: "sue", As: AsJoined, By: ana, At: at(100), Template: atOnce.Template}, Then: []Event{atOnce}},
+		{Name: "he writes to the customer", Given: there, When: Send{ID: "m1", Text: "hi", By: sue, At: at(120)},
+			Then: []Event{MessageSent{Conversation: "c1", ID: "m1", Number: 1, Text: "hi", By: sue}}},
+		{Name: "and among the agents", Given: there, When: Say{ID: "m1", Text: "hi", By: sue},
+			Then: []Event{Said{Conversation: "c1", ID: "m1", Text: "hi", By: sue, To: []string{"ana", "sue"}}}},
+	})
+	if c := Kind.Fold(Conversation{}, there...); len(c.Participants) != 1 {
+		t.Errorf("he takes part as %+v", c.Participants)
+	}
+	// As it was recorded before: both parts are there, and the one that he was asked for counts.
+	before := joined
+	before.Monitor = ""
+	if c := Kind.Fold(Conversation{}, append(pending[:len(pending):len(pending)], before)...); !c.Joined("sue") || !c.InThread("sue") {
+		t.Error("who joined while he looked on does not write")
+	}
+}
+
 func TestPER8_TheAgentOfBeforeIsToldOfTheCustomer(t *testing.T) {
 	waiting := played(t, in("waiting", domain.ModePersistent)...)
 	there := CustomerPresent{Conversation: "c1", Agent: "ana", At: at(5000)}

@@ -1,6 +1,10 @@
 package audit
 
-import "parley/domain/conversation"
+import (
+	"slices"
+
+	"parley/domain/conversation"
+)
 
 // invite is an invitation of which something is still to come: an alert, or the
 // toast of an agent who was not asked.
@@ -35,7 +39,7 @@ func (a *audit) invitations(before conversation.Conversation, e conversation.Eve
 		after := before
 		conversation.Kind.Apply(&after, e)
 		for _, p := range before.Participants {
-			if _, stays := after.PartOf(p.Agent); !stays {
+			if !slices.ContainsFunc(after.Participants, func(q conversation.Participant) bool { return q.ID == p.ID }) {
 				end(p.ID)
 			}
 		}
