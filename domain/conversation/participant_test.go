@@ -62,6 +62,27 @@ func TestCON5_AConsultIsInvited(t *testing.T) {
 	spec.Run(t, &Kind, table{{Name: "five at most", Given: five, When: ask, Err: ErrConsultLimit}})
 }
 
+// TestCON5_EachPartHasAName: whoever comes, by whichever way, is one part more, and an
+// acceptance is the part that was asked for.
+func TestCON5_EachPartHasAName(t *testing.T) {
+	before := Kind.Fold(Conversation{}, played(t, in("engaged", domain.ModeLive)...)...)
+	for _, c := range []struct {
+		event Event
+		want  int
+	}{
+		{Invited{ID: "p", Agent: "ben", As: AsConsult}, 1}, {Monitored{ID: "p", Agent: "sue"}, 1}, {Joined{ID: "p", Agent: "sue", As: AsJoined, How: HowJoin}, 1},
+		{Joined{ID: "p", Agent: "ben", As: AsConsult, How: HowAuto}, 1}, {Joined{ID: "p", Agent: "ben", As: AsConsult, How: HowAccept}, 0},
+	} {
+		if after := Kind.Fold(before, c.event); after.Parts != c.want {
+			t.Errorf("%+v makes %d parts, want %d", c.event, after.Parts, c.want)
+		}
+	}
+	events, err := Invite{Agent: "ben", As: AsConsult, By: ana, At: at(100)}.Decide(before)
+	if err != nil || !events[0].(Invited).Deadline.Equal(at(220)) {
+		t.Errorf("%+v, %v: without a countdown it is two minutes", events, err)
+	}
+}
+
 func TestCON5_PartsEndWithTheConversation(t *testing.T) {
 	consult := Participant{ID: "p1", Agent: "ben", As: AsConsult}
 	helper := Participant{ID: "p2", Agent: "cho", As: AsJoined}
