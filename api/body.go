@@ -1,10 +1,14 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
+	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -12,8 +16,8 @@ import (
 )
 
 // strictJSON reads bodies for the generated server: exactly one JSON value of
-// the operation's schema, nothing unknown in it, so that a misspelt field is
-// refused and not ignored.
+// the operation's schema, nothing unknown in it and nothing required missing, so
+// that a misspelt field is refused and not ignored.
 type strictJSON struct{}
 
 // Bind implements echo.Binder.
@@ -25,11 +29,18 @@ func (strictJSON) Bind(into any, c echo.Context) error {
 		}
 		return nil
 	}
-	kind, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+	kind, more, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
 	if err != nil || kind != echo.MIMEApplicationJSON {
-		return &domain.Error{Code: "unsupported_media_type", Message: "send the body as application/json"}
+		return &domain.Error{Code: "unsupported_media_type", Field: echo.HeaderContentType, Message: "send the body as application/json"}
 	}
-	d := json.NewDecoder(r.Body)
+	if charset := more["charset"]; charset != "" && !slices.Contains(charsets, strings.ToLower(charset)) {
+		return &domain.Error{Code: "unsupported_media_type", Field: echo.HeaderContentType, Message: "JSON is sent in UTF-8: encode it so, and name no other charset"}
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
 		return invalidBody(err)
@@ -37,5 +48,8 @@ func (strictJSON) Bind(into any, c echo.Context) error {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return &domain.Error{Code: "invalid_body", Message: "something follows the JSON value: send one value"}
 	}
-	return nil
+	return checkFields(body, reflect.TypeOf(into))
 }
+
+// charsets are those that are UTF-8, or a part of it.
+var charsets = []string{"utf-8", "utf8", "us-ascii"}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -190,6 +191,18 @@ func (s *Server) enter(r *http.Request, op operation) (Caller, error) {
 // bodyTime is how long a body may take to arrive.
 const bodyTime = 30 * time.Second
 
+// brokenOff says why a body did not arrive.
+func brokenOff(err error) error {
+	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+		return err
+	}
+	refused := &domain.Error{Code: "invalid_body", Message: "the body broke off on its way: send all of it"}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		refused.Message = "the body did not arrive in time: send it within " + bodyTime.String()
+	}
+	return refused
+}
+
 // readBody reads the whole body, within its limit, and hashes it, so that a
 // reused Idempotency-Key with another body is found.
 func (s *Server) readBody(c echo.Context, one *call) error {
@@ -199,6 +212,9 @@ func (s *Server) readBody(c echo.Context, one *call) error {
 	}
 	var body []byte
 	if r.Body != nil && r.ContentLength != 0 {
+		if how := r.Header.Get(echo.HeaderContentEncoding); how != "" && !strings.EqualFold(how, "identity") {
+			return &domain.Error{Code: "unsupported_media_type", Field: echo.HeaderContentEncoding, Message: "send the body as it is, without a Content-Encoding"}
+		}
 		reader := r.Body
 		if s.opts.Limits.Body > 0 {
 			reader = http.MaxBytesReader(c.Response(), r.Body, s.opts.Limits.Body)
@@ -209,7 +225,7 @@ func (s *Server) readBody(c echo.Context, one *call) error {
 		}
 		var err error
 		if body, err = io.ReadAll(reader); err != nil {
-			return invalidBody(err)
+			return brokenOff(err)
 		}
 		if err := rc.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err

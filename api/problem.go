@@ -160,26 +160,37 @@ func invalidBody(err error) error {
 	var (
 		shape  *json.UnmarshalTypeError
 		syntax *json.SyntaxError
-		large  *http.MaxBytesError
 	)
 	refused := &domain.Error{Code: "invalid_body"}
 	switch {
-	case errors.As(err, &large):
-		return err
 	case errors.Is(err, io.EOF):
 		refused.Message = "the body is empty: send a JSON object"
+	case errors.As(err, &syntax) && strings.Contains(syntax.Error(), "max depth"):
+		refused.Message = "the body is nested too deep: see the operation's schema"
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &syntax):
 		refused.Message = "the body is no complete JSON: check its quotes, commas and braces"
 	case errors.As(err, &shape):
 		refused.Field = shape.Field
-		refused.Message = "this takes " + article(shape.Type.Kind().String()) + ", not " + article(shape.Value)
+		refused.Message = misfit(shape)
 	case strings.HasPrefix(err.Error(), "json: unknown field "):
-		refused.Field = strings.Trim(strings.TrimPrefix(err.Error(), "json: unknown field "), `"`)
-		refused.Message = "there is no such field: see the operation's schema"
+		return unknownField(strings.Trim(strings.TrimPrefix(err.Error(), "json: unknown field "), `"`))
 	default:
 		refused.Message = "the body does not fit the operation's schema"
 	}
 	return refused
+}
+
+// misfit says what a field takes instead of what was given.
+func misfit(e *json.UnmarshalTypeError) string {
+	takes := article(e.Type.Kind().String())
+	number, isNumber := strings.CutPrefix(e.Value, "number ")
+	switch {
+	case !isNumber:
+		return "this takes " + takes + ", not " + article(e.Value)
+	case takes == "a whole number" && strings.ContainsAny(number, ".eE"):
+		return "this takes a whole number: write it without fraction and exponent"
+	}
+	return "this number is beyond what the field takes: see the operation's schema"
 }
 
 // article names a kind of value as a person would.

@@ -25,7 +25,7 @@ func TestAPI1_EveryErrorIsAProblem(t *testing.T) {
 			Name  string `json:"name"`
 			Inner struct {
 				Count int `json:"count"`
-			} `json:"inner"`
+			} `json:"inner,omitempty"`
 		}
 		if err := c.Bind(&body); err != nil {
 			return err
@@ -95,6 +95,15 @@ func TestAPI1_EveryErrorIsAProblem(t *testing.T) {
 		{"two values", `{} {}`, json, 400, "invalid_body", ""},
 		{"wrong kind", `{"inner":{"count":"x"}}`, json, 400, "invalid_body", "inner.count"},
 		{"unknown field", `{"nmae":"x"}`, json, 400, "invalid_body", "nmae"},
+		{"a field twice", `{"name":"x","name":"y"}`, json, 400, "invalid_body", "name"},
+		{"a field twice, once escaped", `{"name":"x","n\u0061me":"y"}`, json, 400, "invalid_body", "name"},
+		{"an inner field twice", `{"name":"x","inner":{"count":1,"count":2}}`, json, 400, "invalid_body", "inner.count"},
+		{"other letters", `{"NAME":"x"}`, json, 400, "invalid_body", "NAME"},
+		{"a field missing", `{"inner":{"count":1}}`, json, 400, "invalid", "name"},
+		{"an inner field missing", `{"name":"x","inner":{}}`, json, 400, "invalid", "inner.count"},
+		{"null for a field", `{"name":null}`, json, 400, "invalid", "name"},
+		{"another charset", `{"name":"x"}`, []string{"Content-Type", "application/json; charset=latin1"}, 415, "unsupported_media_type", "Content-Type"},
+		{"compressed", `{"name":"x"}`, append(json, "Content-Encoding", "gzip"), 415, "unsupported_media_type", "Content-Encoding"},
 		{"no UTF-8", "{\"inner\":{\"count\":1},\"name\":\"Zo\xeb\"}", json, 400, "invalid_body", "name"},
 		{"half a character", `{"inner":{"count":1},"name":"Zo\ud83d"}`, json, 400, "invalid_body", "name"},
 		{"the other half", `{"inner":{"count":1},"name":"\udE00\ud83d"}`, json, 400, "invalid_body", "name"},
@@ -115,6 +124,27 @@ func TestAPI1_EveryErrorIsAProblem(t *testing.T) {
 	for _, good := range []string{`x`, `\ud83d\ude00`, `\\ud83d`, `\\\\ud83d`, `\n\ud83d\ude00\u00eb`} {
 		if a, body := r.ask("POST", "/v1/body", token, `{"name":"`+good+`"}`, json...); a.StatusCode != 204 {
 			t.Errorf("%s: %d %s", good, a.StatusCode, body)
+		}
+	}
+}
+
+// TestAPI1_AProblemSaysWhatANumberIsTo: what does not fit is told in words that
+// help, not in the decoder's.
+func TestAPI1_AProblemSaysWhatANumberIsTo(t *testing.T) {
+	r := newRig(t, nil)
+	r.post("/v1/body", func(c echo.Context) error {
+		var body struct {
+			N int8 `json:"n"`
+		}
+		return c.Bind(&body)
+	})
+	for given, want := range map[string]string{
+		"1.0": "without fraction", "1e2": "without fraction", "128": "beyond", "9999999999999999999999": "beyond", `"1"`: "a whole number, not a string",
+		strings.Repeat("[", 20_000): "too deep",
+	} {
+		a, body := r.ask("POST", "/v1/body", r.token("a1", domain.RoleAgent), `{"n":`+given+`}`, "Content-Type", "application/json")
+		if p := refused(t, a, body, 400, "invalid_body"); !strings.Contains(p.Detail, want) {
+			t.Errorf("%.20s: %s", given, p.Detail)
 		}
 	}
 }

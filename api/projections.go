@@ -146,9 +146,9 @@ func shownDifference(name string, d *projections.Difference) map[string]any {
 
 // projectionChoice is which projections the caller means.
 type projectionChoice struct {
-	Names   []string `json:"names"`
-	All     bool     `json:"all"`
-	Compare bool     `json:"compare"`
+	Names   []string `json:"names,omitempty"`
+	All     bool     `json:"all,omitempty"`
+	Compare bool     `json:"compare,omitempty"`
 }
 
 // workOn serves work on projections that may take long: one JSON value a line
