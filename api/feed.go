@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,12 +32,12 @@ var errNotWired = domain.Refuse("unavailable", "", "this server does not offer i
 func (s *Server) rawRoutes() map[string]echo.HandlerFunc {
 	routes := map[string]echo.HandlerFunc{
 		"followAll":   func(c echo.Context) error { return s.follow(c, Everyone) },
-		"followAgent": func(c echo.Context) error { return s.follow(c, AgentKey(c.Param("agent"))) },
+		"followAgent": func(c echo.Context) error { return s.follow(c, AgentKey(named(c, "agent"))) },
 		"followConversation": func(c echo.Context) error {
-			return s.follow(c, conversationKey(CallerOf(c.Request().Context()), c.Param("conversation")))
+			return s.follow(c, conversationKey(CallerOf(c.Request().Context()), named(c, "conversation")))
 		},
 		"followVisitor": func(c echo.Context) error {
-			return s.follow(c, visitorKey(CallerOf(c.Request().Context()), c.Param("visitor")))
+			return s.follow(c, visitorKey(CallerOf(c.Request().Context()), named(c, "visitor")))
 		},
 		"rebuildProjections": s.rebuildProjections,
 		"verifyProjections":  s.verifyProjections,
@@ -48,6 +49,15 @@ func (s *Server) rawRoutes() map[string]echo.HandlerFunc {
 		routes[id] = func(c echo.Context) error { return answer(c.Response(), c.Request()) }
 	}
 	return routes
+}
+
+// named reads a part of the address, which was looked at when the request came in.
+func named(c echo.Context, part string) string {
+	text, err := url.PathUnescape(c.Param(part))
+	if err != nil {
+		return ""
+	}
+	return text
 }
 
 // mayFollow tells whether the caller may follow a key. Agents and visitors

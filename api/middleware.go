@@ -147,7 +147,7 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 		if wait, ok := s.buckets.take(caller); !ok {
 			return tooMany(one.header, wait)
 		}
-		if err := validAddress(c); err != nil {
+		if err := validAddress(c, op); err != nil {
 			return err
 		}
 		one.ifMatch = r.Header.Get("If-Match")

@@ -137,7 +137,7 @@ func describeHTTP(e *echo.HTTPError) (Problem, bool) {
 	case http.StatusRequestEntityTooLarge:
 		return describe(&domain.Error{Code: "too_large"}), true
 	case http.StatusBadRequest:
-		return describe(&domain.Error{Code: "invalid", Field: parameter(text), Message: text}), true
+		return describe(&domain.Error{Code: "invalid", Field: parameter(text), Message: parameterMisfit(text)}), true
 	}
 	return Problem{}, false
 }
@@ -153,6 +153,23 @@ func parameter(text string) string {
 		}
 	}
 	return ""
+}
+
+// parameterMisfit says in plain words what the generated code complains about.
+func parameterMisfit(text string) string {
+	for _, one := range []struct{ lead, message string }{
+		{"value out of range", "this number is beyond what the parameter takes"},
+		{"strconv.ParseBool", "give true or false"},
+		{"strconv.Parse", "give a whole number"},
+		{"as RFC3339", "give a time such as 2026-11-20T09:30:00Z; a + in it is sent as %2B"},
+		{"is empty", "give a value"},
+		{"is required", "this parameter is required: give it"},
+	} {
+		if strings.Contains(text, one.lead) {
+			return one.message
+		}
+	}
+	return text
 }
 
 // invalidBody says what is wrong with a JSON body, and where.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/samber/lo"
 
 	"parley/domain"
 	"parley/eventstore"
@@ -145,6 +146,50 @@ func TestAPI1_AProblemSaysWhatANumberIsTo(t *testing.T) {
 		a, body := r.ask("POST", "/v1/body", r.token("a1", domain.RoleAgent), `{"n":`+given+`}`, "Content-Type", "application/json")
 		if p := refused(t, a, body, 400, "invalid_body"); !strings.Contains(p.Detail, want) {
 			t.Errorf("%.20s: %s", given, p.Detail)
+		}
+	}
+}
+
+// TestAPI1_AQueryThatIsNotReadIsRefused: a filter that was misspelt, or lost to
+// its encoding, would else be none, and the answer would be everything.
+func TestAPI1_AQueryThatIsNotReadIsRefused(t *testing.T) {
+	r := newRig(t, nil)
+	token := r.token("a1", domain.RoleAdmin)
+	for query, field := range map[string]string{
+		"queu=sales": "queu", "Queue=sales": "Queue", "queue=a&queue=b": "queue", "queue=%zz": "", "queue=a;state=open": "",
+		"limit=x": "limit", "limit=99999999999999999999": "limit", "limit=": "limit",
+	} {
+		a, body := r.ask("GET", "/v1/conversations?"+query, token, "")
+		p := refused(t, a, body, 400, "invalid")
+		if got := lo.FromPtr(p.Field); got != field {
+			t.Errorf("%s: the field is %q", query, got)
+		}
+		if strings.Contains(p.Detail, "strconv") || strings.Contains(p.Detail, "binding") {
+			t.Errorf("%s: %s", query, p.Detail)
+		}
+	}
+	a, body := r.ask("GET", "/v1/agents/a1/feed?after=0&after=1", token, "")
+	refused(t, a, body, 400, "invalid")
+	if a, body := r.ask("GET", "/v1/me?after=0", token, ""); a.StatusCode != 200 {
+		t.Errorf("after: %d %s", a.StatusCode, body)
+	}
+}
+
+// TestAPI1_AddressesAreDecodedOnce: what stands encoded in an address is what is
+// named, by whichever route it is read.
+func TestAPI1_AddressesAreDecodedOnce(t *testing.T) {
+	r := newRig(t, nil)
+	token := r.token("a~1", domain.RoleAgent)
+	r.listen("/v1/agents/%61%7E1/feed", token, "")
+	var named string
+	r.echo.GET("/v1/named/:text", func(c echo.Context) error {
+		named = c.Param("text")
+		return c.NoContent(http.StatusNoContent)
+	})
+	r.operations["GET /v1/named/:text"] = operation{ID: "getMe"}
+	for sent, want := range map[string]string{"50%25": "50%25", "%2541": "%2541", "a%2Fb": "a%2Fb", "caf%C3%A9": "caf%C3%A9"} {
+		if a, body := r.ask("GET", "/v1/named/"+sent, token, ""); a.StatusCode != 204 || named != want {
+			t.Errorf("%s: %d %q %s", sent, a.StatusCode, named, body)
 		}
 	}
 }

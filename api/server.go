@@ -150,6 +150,7 @@ func (s *Server) mount() error {
 	e.HideBanner, e.HidePort = true, true
 	e.Binder = strictJSON{}
 	e.HTTPErrorHandler = func(err error, c echo.Context) { s.answer(c, err) }
+	e.Pre(asSent)
 	e.Use(s.observe, s.cors, s.admit)
 	RegisterHandlers(e, NewStrictHandler(s, nil))
 	raw := s.rawRoutes()
@@ -171,6 +172,16 @@ func (s *Server) mount() error {
 	}
 	s.echo = e
 	return nil
+}
+
+// asSent has the router look at every address as it was sent. It decodes some
+// by itself else, and what is read from them would be decoded twice.
+func asSent(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		at := c.Request().URL
+		at.RawPath = at.EscapedPath()
+		return next(c)
+	}
 }
 
 // Handler answers requests; whoever serves it by other means than Serve calls

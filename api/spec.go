@@ -114,6 +114,32 @@ type operation struct {
 	Body             bool   // a body is required
 	Public           bool   // nobody has to be signed in
 	Spec             *specOperation
+
+	query map[string]readHow // the parameters behind the ?
+}
+
+// readHow tells how often a parameter may be given; zero is never.
+type readHow int
+
+const (
+	readOnce readHow = iota + 1
+	readOften
+)
+
+// queryOf lists the parameters that an operation takes behind the ?. All take
+// after (API-2): what is answered from the present shows it without reading it.
+func (s *spec) queryOf(o *specOperation) map[string]readHow {
+	all := map[string]readHow{"after": readOnce}
+	for _, p := range o.Parameters {
+		switch p = s.parameter(p); {
+		case p.In != "query":
+		case p.Schema.Type == "array":
+			all[p.Name] = readOften
+		default:
+			all[p.Name] = readOnce
+		}
+	}
+	return all
 }
 
 // readContract reads the contract once: all servers of a process share it.
@@ -139,7 +165,7 @@ func readSpec(text []byte) (*spec, error) {
 				Raw:    slices.Contains(o.Tags, "feed") || slices.Contains(o.Tags, "raw"),
 				Feed:   slices.Contains(o.Tags, "feed"),
 				Body:   o.RequestBody != nil && o.RequestBody.Required,
-				Public: o.Security != nil && len(*o.Security) == 0, Spec: o,
+				Public: o.Security != nil && len(*o.Security) == 0, Spec: o, query: s.queryOf(o),
 			})
 		}
 	}

@@ -3,7 +3,9 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -18,23 +20,34 @@ import (
 // Text that is no UTF-8 is refused before anything is decided on it: in the log
 // it would become other text than was sent.
 
-// validAddress looks at the parts of the address that the operation reads.
-func validAddress(c echo.Context) error {
+// validAddress looks at the parts of the address that the operation reads. A
+// query that says what the operation does not read is refused as well: a filter
+// that was misspelt would else be none.
+func validAddress(c echo.Context, op operation) error {
 	for i, name := range c.ParamNames() {
-		value := c.ParamValues()[i]
-		if text, err := url.PathUnescape(value); err == nil {
-			value = text // the router leaves it as it was sent when that is not the usual way
-		}
-		if !utf8.ValidString(value) {
+		value, err := url.PathUnescape(c.ParamValues()[i])
+		switch {
+		case err != nil:
+			return domain.Invalid(name, "the address is not encoded as it should be here: a % is sent as %25")
+		case !utf8.ValidString(value):
 			return domain.Invalid(name, "the address is not UTF-8 here")
-		}
-		if strings.ContainsFunc(value, unicode.IsControl) {
+		case strings.ContainsFunc(value, unicode.IsControl):
 			return domain.Invalid(name, "the address holds a control character here")
 		}
 	}
-	for name, values := range c.QueryParams() {
-		if !utf8.ValidString(name) || !utf8.ValidString(strings.Join(values, "")) {
+	query, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err != nil {
+		return &domain.Error{Code: "invalid", Message: "the query of the address is not encoded as it should be: a % is sent as %25, a ; as %3B"}
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		values, known := query[name], op.query[name]
+		switch {
+		case !utf8.ValidString(name) || !utf8.ValidString(strings.Join(values, "")):
 			return domain.Invalid(strings.ToValidUTF8(name, "\uFFFD"), "the address is not UTF-8 here")
+		case known == 0:
+			return domain.Invalid(name, "there is no such parameter: see the operation in /docs")
+		case known == readOnce && len(values) > 1:
+			return domain.Invalid(name, "give this parameter once")
 		}
 	}
 	return nil
