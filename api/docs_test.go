@@ -69,8 +69,13 @@ func TestTheServerTellsHowItIs(t *testing.T) {
 			return []Follower{{Name: "inbox", Events: 5, Lag: 2 * time.Second, Stalled: true, Parked: 1}, {Name: "webhooks", Reactor: true}}
 		}
 	})
-	if a, body := r.ask("GET", "/healthz", "", ""); a.StatusCode != 200 {
-		t.Errorf("%d %s", a.StatusCode, body)
+	for _, method := range []string{"GET", "HEAD"} {
+		if a, body := r.ask(method, "/healthz", "", ""); a.StatusCode != 200 {
+			t.Errorf("%s: %d %s", method, a.StatusCode, body)
+		}
+		if a, body := r.ask(method, "/readyz", "", ""); a.StatusCode != 503 {
+			t.Errorf("%s: %d %s", method, a.StatusCode, body)
+		}
 	}
 	if a, body := r.ask("GET", "/readyz", "", ""); a.StatusCode != 503 || !strings.Contains(body, "being built") {
 		t.Errorf("%d %s", a.StatusCode, body)

@@ -99,7 +99,7 @@ func (s *Server) InviteParticipant(ctx context.Context, r InviteParticipantReque
 
 // AcceptInvite is the invited agent's yes.
 func (s *Server) AcceptInvite(ctx context.Context, r AcceptInviteRequestObject) (AcceptInviteResponseObject, error) {
-	answer, err := s.takePart(ctx, r.Conversation, conversation.AnswerInvite{ID: r.Hold, Agent: CallerOf(ctx).ID, Accept: true, At: s.now()}, byAgent(CallerOf(ctx).ID))
+	answer, err := s.answerInvite(ctx, r.Conversation, conversation.AnswerInvite{ID: r.Hold, Accept: true})
 	if err != nil {
 		return nil, err
 	}
@@ -108,11 +108,29 @@ func (s *Server) AcceptInvite(ctx context.Context, r AcceptInviteRequestObject) 
 
 // RejectInvite is his no.
 func (s *Server) RejectInvite(ctx context.Context, r RejectInviteRequestObject) (RejectInviteResponseObject, error) {
-	answer, err := s.takePart(ctx, r.Conversation, conversation.AnswerInvite{ID: r.Hold, Agent: CallerOf(ctx).ID, At: s.now()}, byAgent(CallerOf(ctx).ID))
+	answer, err := s.answerInvite(ctx, r.Conversation, conversation.AnswerInvite{ID: r.Hold})
 	if err != nil {
 		return nil, err
 	}
 	return RejectInvite200JSONResponse(answer), nil
+}
+
+// answerInvite answers for the caller. Who may not see the conversation and was not
+// invited last is not told how it stands.
+func (s *Server) answerInvite(ctx context.Context, id string, cmd conversation.AnswerInvite) (Participants, error) {
+	cmd.Agent, cmd.At = CallerOf(ctx).ID, s.now()
+	answer, err := s.takePart(ctx, id, cmd, byAgent(cmd.Agent))
+	if _, refused := err.(*domain.Error); !refused {
+		return answer, err
+	}
+	c, _, failed := s.conversationOf(ctx, id)
+	if failed == nil && c.FormerInvite.Agent != cmd.Agent {
+		failed = s.sees(ctx, c)
+	}
+	if failed != nil {
+		return Participants{}, failed
+	}
+	return Participants{}, err
 }
 
 // LeavePart ends a part: one's own, or one that the primary ends.

@@ -26,6 +26,8 @@ func TestCON5_AConsultIsPrivateAndCostsNothing(t *testing.T) {
 		step{As: "agent:anna", Do: at + "participants", Body: `{"agent":"bob"}`, Status: 409, Contains: []string{`"code":"presence"`, `"field":"agent"`}},
 		step{As: "agent:anna", Do: at + "participants", Body: `{"agent":"nobody"}`, Status: 404, Contains: []string{`"code":"agent_unknown"`}},
 		step{As: "agent:anna", Do: at + "participants", Body: `{"agent":"anna"}`, Status: 409, Contains: []string{`"code":"own_conversation"`}},
+		step{Name: "who was never asked is not told how it stands", As: "agent:carol", Do: at + "participants/${hold}/accept", Status: 403, Contains: []string{`"code":"forbidden"`}, Lacks: []string{`engaged`}},
+		step{As: "agent:carol", Do: at + "participants/${hold}/reject", Status: 403, Contains: []string{`"code":"forbidden"`}, Lacks: []string{`engaged`}},
 		step{Name: "carol, who serves another queue, is asked", As: "agent:anna", Do: at + "participants", Key: "i1", Body: `{"agent":"carol"}`, Status: 200,
 			Contains: []string{`"invited":true`, `"as":"consult"`}, Save: map[string]string{"p": "participant"}},
 		step{Name: "the same key", As: "agent:anna", Do: at + "participants", Key: "i1", Body: `{"agent":"carol"}`, Status: 200, Contains: []string{`"participant":"${p}"`}},

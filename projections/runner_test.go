@@ -51,10 +51,9 @@ func TestAPI2_WaitsForAPosition(t *testing.T) {
 	if len(rows) != 1 || rows[0].Title == "Ada" || h.codec.Unseal("visitor-1", rows[0].Title) != "Ada" {
 		t.Fatalf("%+v", rows)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-	defer cancel()
-	if _, err := r.View(ctx, "toy", at+1); !errors.Is(err, ErrBehind) {
-		t.Fatalf("a view of what is not there yet: %v", err)
+	ctx := soon(t)
+	if _, err := r.View(ctx, "toy", at+1); !errors.Is(err, ErrBehind) || ctx.Err() != nil {
+		t.Fatalf("a view of what is behind the log's end: %v, at once: %v", err, ctx.Err() == nil)
 	}
 	at = h.record("other-1x", moved{"x"}) // a kind that no projection folds is passed over
 	if err := r.Wait(soon(t), "toy", at); err != nil {

@@ -21,7 +21,7 @@ type waiter struct {
 }
 
 // Wait returns once the projection shows a position, or with ErrBehind when
-// ctx ends before.
+// ctx ends before, and at once when the log does not reach so far.
 func (r *Runner) Wait(ctx context.Context, name string, position eventstore.Position) error {
 	s, err := r.slotOf(name)
 	if err != nil {
@@ -32,10 +32,17 @@ func (r *Runner) Wait(ctx context.Context, name string, position eventstore.Posi
 		return nil
 	}
 	ring(r.urgent)
-	select {
-	case <-w.done:
-		return nil
-	case <-ctx.Done():
+	info, err := r.cfg.Log.Info(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.leave(w)
+		return err
+	}
+	if err == nil && position <= info.Head {
+		select {
+		case <-w.done:
+			return nil
+		case <-ctx.Done():
+		}
 	}
 	s.leave(w)
 	shown, _ := s.shown()
