@@ -188,8 +188,12 @@ func (s *Server) enter(r *http.Request, op operation) (Caller, error) {
 	return caller, authorize(op, caller)
 }
 
-// bodyTime is how long a body may take to arrive.
-const bodyTime = 30 * time.Second
+// bodyTime is how long a body may take to arrive, and lastBodyTime how long once the
+// server is stopping, which would else wait for it until its grace is over.
+const (
+	bodyTime     = 30 * time.Second
+	lastBodyTime = 2 * time.Second
+)
 
 // brokenOff says why a body did not arrive.
 func brokenOff(err error) error {
@@ -223,8 +227,15 @@ func (s *Server) readBody(c echo.Context, one *call) error {
 		if err := rc.SetReadDeadline(time.Now().Add(bodyTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
+		stopping := context.AfterFunc(s.stopping, func() {
+			_ = rc.SetReadDeadline(time.Now().Add(lastBodyTime)) // where none is supported none was set
+		})
 		var err error
-		if body, err = io.ReadAll(reader); err != nil {
+		body, err = io.ReadAll(reader)
+		if !stopping() && errors.Is(err, os.ErrDeadlineExceeded) {
+			return &domain.Error{Code: "unavailable", Message: "the server is stopping, and did not wait for the rest of the body: send it again"}
+		}
+		if err != nil {
 			return brokenOff(err)
 		}
 		if err := rc.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {

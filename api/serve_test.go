@@ -49,6 +49,55 @@ func TestServeEndsItsFeedsAndReturns(t *testing.T) {
 	}
 }
 
+// TestServeDoesNotWaitForABodyThatDoesNotCome: the client hears that the server
+// stops, and the server ends in good order.
+func TestServeDoesNotWaitForABodyThatDoesNotCome(t *testing.T) {
+	s, _ := newServer(t, newMemLog(), nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, l) }()
+	token, err := s.Tokens().Mint("s1", domain.RoleSupervisor, 1<<40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST /v1/conversations/c1/messages HTTP/1.1\r\nHost: parley\r\nAuthorization: Bearer "+token+
+		"\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(conn)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") { // it reads the body now
+		t.Fatalf("%q %v", line, err)
+	}
+	if line, err := answers.ReadString('\n'); err != nil || line != "\r\n" {
+		t.Fatalf("%q %v", line, err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	a, err := http.ReadResponse(answers, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(a.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "the server is stopping") {
+		t.Errorf("%d %s", a.StatusCode, body)
+	}
+}
+
 func TestServeFailsWithItsListener(t *testing.T) {
 	s, _ := newServer(t, newMemLog(), nil)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
