@@ -13,19 +13,27 @@ import (
 	"parley/domain"
 )
 
-func TestServeEndsItsFeedsAndReturns(t *testing.T) {
+// serving serves on a listener until it is cancelled, and tells how it ended; the
+// token is a supervisor's.
+func serving(t *testing.T) (l net.Listener, token string, cancel func(), ended chan error) {
+	t.Helper()
 	s, _ := newServer(t, newMemLog(), nil)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
+	ended = make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, l) }()
-	token, err := s.Tokens().Mint("s1", domain.RoleSupervisor, 1<<40)
+	token, err = s.Tokens().Mint("s1", domain.RoleSupervisor, 1<<40)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l, token, cancel, ended
+}
+
+func TestServeEndsItsFeedsAndReturns(t *testing.T) {
+	l, token, cancel, ended := serving(t)
 	a, err := http.Get("http://" + l.Addr().String() + "/v1/feed?access_token=" + token)
 	if err != nil {
 		t.Fatal(err)
@@ -52,18 +60,7 @@ func TestServeEndsItsFeedsAndReturns(t *testing.T) {
 // TestServeDoesNotWaitForABodyThatDoesNotCome: the client hears that the server
 // stops, and the server ends in good order.
 func TestServeDoesNotWaitForABodyThatDoesNotCome(t *testing.T) {
-	s, _ := newServer(t, newMemLog(), nil)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, l) }()
-	token, err := s.Tokens().Mint("s1", domain.RoleSupervisor, 1<<40)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l, token, cancel, ended := serving(t)
 	conn, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

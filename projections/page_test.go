@@ -21,6 +21,9 @@ type listedRow struct {
 	id          string
 }
 
+// listedRows is how many there are.
+const listedRows = 24
+
 // pages walks a list from its first page to its last.
 func pages(t *testing.T, db *sql.DB, o order, c conditions, limit int) (all []listedRow) {
 	t.Helper()
@@ -53,7 +56,9 @@ func pages(t *testing.T, db *sql.DB, o order, c conditions, limit int) (all []li
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, rows...)
+		if all = append(all, rows...); len(all) > listedRows {
+			t.Fatalf("the list goes on past its end: %v", all)
+		}
 		if next == "" {
 			return all
 		}
@@ -73,8 +78,8 @@ func TestAPI1_PagesOfAListAreTheList(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = w.exec("CREATE TABLE listed (rank INTEGER, since INTEGER, id TEXT)", nil)
-	for n := range 24 {
-		err = errors.Join(err, w.exec("INSERT INTO listed VALUES (?, ?, ?)", []any{n % 2, n / 2 % 3, fmt.Sprintf("r%02d", (n*7)%24)}))
+	for n := range listedRows {
+		err = errors.Join(err, w.exec("INSERT INTO listed VALUES (?, ?, ?)", []any{n % 2, n / 2 % 3, fmt.Sprintf("r%02d", (n*7)%listedRows)}))
 	}
 	if err = errors.Join(err, w.close()); err != nil {
 		t.Fatal(err)
@@ -88,9 +93,9 @@ func TestAPI1_PagesOfAListAreTheList(t *testing.T) {
 		{{"rank", true}, {"since", false}, {"id", false}}, {{"rank", false}, {"since", true}, {"id", true}},
 		{{"since", true}, {"id", true}}, {{"id", false}}, {{"id", true}},
 	} {
-		whole := pages(t, db, o, conditions{}, 24)
-		if len(whole) != 24 {
-			t.Fatalf("%s: %d of 24 rows", o.mark(), len(whole))
+		whole := pages(t, db, o, conditions{}, listedRows)
+		if len(whole) != listedRows {
+			t.Fatalf("%s: %d of %d rows", o.mark(), len(whole), listedRows)
 		}
 		for _, limit := range []int{1, 2, 3, 5, 8, 12, 23, 25} {
 			if got := pages(t, db, o, conditions{}, limit); !slices.Equal(got, whole) {
