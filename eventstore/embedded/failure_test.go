@@ -75,10 +75,16 @@ func TestStopsAfterAFailedWrite(t *testing.T) {
 // TestStopsWhenTablesCannotBeWritten lets only Pebble's background work fail:
 // the log says so instead of standing still later.
 func TestStopsWhenTablesCannotBeWritten(t *testing.T) {
+	for _, suffix := range []string{".sst", apartSuffix} {
+		t.Run(suffix, func(t *testing.T) { stopsWithout(t, suffix) })
+	}
+}
+
+func stopsWithout(t *testing.T, suffix string) {
 	var failing atomic.Bool
 	mem := vfs.NewMem()
 	disk := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if failing.Load() && op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, ".sst") {
+		if failing.Load() && op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, suffix) {
 			return errorfs.ErrInjected
 		}
 		return nil

@@ -183,7 +183,9 @@ func (l *Log) openPebble(inner string, o *pebble.Options) (*pebble.DB, error) {
 		var out outcome
 		defer func() { done <- out }()
 		defer l.survive(&out.err)
-		out.db, out.err = pebble.Open(inner, o)
+		if out.db, out.err = pebble.Open(inner, o); out.err == nil {
+			out.err = apartHere(l.fs, inner, out.db)
+		}
 	}()
 	halted := l.halt
 	var over <-chan time.Time

@@ -6,11 +6,12 @@ import (
 )
 
 // pebbleOptions suit a log: large memtables, since all is written twice; filters,
-// since new streams are asked for before they exist; light compression above and
-// Zstandard below, where most of the log comes to lie.
+// since new streams are asked for before they exist; records apart from their keys
+// (see apart.go), with light compression; Zstandard for keys and indexes, where most
+// of them come to lie.
 func (l *Log) pebbleOptions(o Options, inner string, found bool) *pebble.Options {
 	p := &pebble.Options{
-		FS:                          &walFS{FS: newAheadFS(o.FS), dir: inner, stop: l.stop, stopped: l.stoppedBy},
+		FS:                          &walFS{FS: apartFS{newAheadFS(o.FS)}, dir: inner, stop: l.stop, stopped: l.stoppedBy},
 		Lock:                        l.lock,
 		Logger:                      quiet{l},
 		EventListener:               l.listener(),
@@ -26,6 +27,7 @@ func (l *Log) pebbleOptions(o Options, inner string, found bool) *pebble.Options
 		MaxOpenFiles:                500,
 	}
 	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
+	p.Experimental.ValueSeparationPolicy, p.Experimental.SpanPolicyFunc = apart, spaces
 	for i := range p.Levels {
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		p.Levels[i].BlockSize = 16 << 10

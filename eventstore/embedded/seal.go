@@ -16,7 +16,7 @@ import (
 
 // The seal file lists the files of a log that lies still, as they were when it
 // was closed or backed up: their sizes and their hashes. The tables of a log that
-// was merely closed are not hashed, since their blocks have checksums. Pebble takes the damaged end of some of its
+// was merely closed, and its files of records, are not hashed, since their blocks have checksums. Pebble takes the damaged end of some of its
 // files for what a crash leaves, and opens what is before it; under a seal
 // nothing of that passes. Opening a log breaks its seal; what a crash leaves has
 // none, and is looked at by torn.
@@ -61,7 +61,7 @@ func writeSeal(f vfs.FS, dir, store string, all bool) error {
 			return err
 		}
 		hash := "-"
-		if all || !strings.HasSuffix(name, ".sst") {
+		if all || !strings.HasSuffix(name, ".sst") && !strings.HasSuffix(name, apartSuffix) {
 			if hash, err = hashOf(f, path); err != nil {
 				return err
 			}
