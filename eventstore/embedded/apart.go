@@ -1,16 +1,11 @@
 package embedded
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/cockroachdb/errors/oserror"
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/sstable"
-	"github.com/cockroachdb/pebble/v2/sstable/blob"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -20,16 +15,16 @@ import (
 // a stream can be read from one place.
 const (
 	apartSuffix  = ".blob"
+	tableSuffix  = ".sst"
 	apartBytes   = 128 // what is shorter stays with its key
 	apartDepth   = 10
-	apartGarbage = 0.3 // of a file; it is written anew when more of it was written anew elsewhere
-	apartAge     = 5 * time.Minute
+	apartGarbage = 1 // a file goes when nothing in it is named any more, and is never written anew: of that apartFS could not tell an error
 )
 
 func apart() pebble.ValueSeparationPolicy {
 	return pebble.ValueSeparationPolicy{
 		Enabled: true, MinimumSize: apartBytes, MaxBlobReferenceDepth: apartDepth,
-		TargetGarbageRatio: apartGarbage, RewriteMinimumAge: apartAge,
+		TargetGarbageRatio: apartGarbage,
 	}
 }
 
@@ -51,43 +46,6 @@ func spaces(from []byte) (pebble.SpanPolicy, []byte, error) {
 		return with, []byte{spaceStream}, nil
 	}
 	return with, nil, nil
-}
-
-// apartFS names a file of records that is damaged at its end, or has gone since: on what
-// Pebble finds of that itself, it panics.
-type apartFS struct{ vfs.FS }
-
-// Open is part of vfs.FS.
-func (a apartFS) Open(name string, options ...vfs.OpenOption) (vfs.File, error) {
-	f, err := a.FS.Open(name, options...)
-	if !strings.HasSuffix(name, apartSuffix) {
-		return f, err
-	}
-	if oserror.IsNotExist(err) {
-		return nil, damaged("it is missing", "the file %s", name)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := apartEnd(f, name); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
-// Unwrap is the file system below.
-func (a apartFS) Unwrap() vfs.FS { return a.FS }
-
-func apartEnd(f vfs.File, name string) error {
-	r, err := sstable.NewSimpleReadable(f)
-	if err != nil {
-		return err
-	}
-	_, err = blob.NewFileReader(context.Background(), r, blob.FileReaderOptions{})
-	if pebble.IsCorruptionError(err) {
-		return damaged(err.Error(), "the file %s", name)
-	}
-	return err
 }
 
 // apartHere sees that all files of records are there, and as long as they were written:

@@ -252,7 +252,11 @@ func TestFlippedBitsInFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		found := 0
-		for at := 11; at < len(good); at += len(good)/23 + 1 {
+		steps := 23
+		if strings.HasSuffix(name, apartSuffix) {
+			steps = 4 // Pebble looks long for the bit that was flipped
+		}
+		for at := 11; at < len(good); at += len(good)/steps + 1 {
 			bad := bytes.Clone(good)
 			bad[at] ^= 4
 			if err := os.WriteFile(name, bad, 0o600); err != nil {

@@ -216,6 +216,10 @@ func TestDamageToAnyFileIsNamed(t *testing.T) {
 					continue
 				}
 				good, path := files[name], dir+name
+				most := most
+				if strings.HasSuffix(name, apartSuffix) { // Pebble looks long for the bit that was flipped in their large blocks
+					most = most/8 + 1
+				}
 				for _, h := range harms(good, random, most) {
 					if err := os.WriteFile(path, h.text, 0o600); err != nil {
 						t.Fatal(err)

@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -75,16 +76,18 @@ func TestStopsAfterAFailedWrite(t *testing.T) {
 // TestStopsWhenTablesCannotBeWritten lets only Pebble's background work fail:
 // the log says so instead of standing still later.
 func TestStopsWhenTablesCannotBeWritten(t *testing.T) {
-	for _, suffix := range []string{".sst", apartSuffix} {
-		t.Run(suffix, func(t *testing.T) { stopsWithout(t, suffix) })
+	for _, suffix := range []string{tableSuffix, apartSuffix} {
+		for _, what := range []errorfs.OpKind{errorfs.OpCreate, errorfs.OpFileWrite, errorfs.OpFileSyncData} {
+			t.Run(fmt.Sprint(suffix, " ", what), func(t *testing.T) { stopsWithout(t, suffix, what) })
+		}
 	}
 }
 
-func stopsWithout(t *testing.T, suffix string) {
+func stopsWithout(t *testing.T, suffix string, what errorfs.OpKind) {
 	var failing atomic.Bool
 	mem := vfs.NewMem()
 	disk := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if failing.Load() && op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, suffix) {
+		if failing.Load() && op.Kind == what && strings.HasSuffix(op.Path, suffix) {
 			return errorfs.ErrInjected
 		}
 		return nil

@@ -80,7 +80,7 @@ func manyKeys(t *testing.T, o Options) (streams []string, commands []uuid.UUID) 
 func TestFiltersLearnALogOfManyKeys(t *testing.T) {
 	var fault atomic.Bool
 	inject := errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if fault.Load() && op.Kind == errorfs.OpFileReadAt && strings.HasSuffix(op.Path, ".sst") {
+		if fault.Load() && op.Kind == errorfs.OpFileReadAt && strings.HasSuffix(op.Path, tableSuffix) {
 			return errorfs.ErrInjected
 		}
 		return nil

@@ -99,7 +99,7 @@ func TestOpeningOnAFullDiskSaysSo(t *testing.T) {
 	var full atomic.Bool
 	full.Store(true)
 	disk := errorfs.Wrap(crashed, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if full.Load() && strings.HasSuffix(op.Path, ".sst") && (op.Kind == errorfs.OpCreate || op.Kind == errorfs.OpFileWrite) {
+		if full.Load() && (strings.HasSuffix(op.Path, tableSuffix) || strings.HasSuffix(op.Path, apartSuffix)) && (op.Kind == errorfs.OpCreate || op.Kind == errorfs.OpFileWrite) {
 			return errors.New("no space left on device")
 		}
 		return nil

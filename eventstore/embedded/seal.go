@@ -61,7 +61,7 @@ func writeSeal(f vfs.FS, dir, store string, all bool) error {
 			return err
 		}
 		hash := "-"
-		if all || !strings.HasSuffix(name, ".sst") && !strings.HasSuffix(name, apartSuffix) {
+		if all || !strings.HasSuffix(name, tableSuffix) && !strings.HasSuffix(name, apartSuffix) {
 			if hash, err = hashOf(f, path); err != nil {
 				return err
 			}
