@@ -63,6 +63,8 @@ func serve(ctx context.Context, cfg *config, out, errs io.Writer, ready func(ctx
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", cfg.listen, err)
 	}
+	room := places() // not for the local socket: whoever runs the server always gets in
+	tcp = room.Bound(tcp)
 	socket, err := api.ListenSocket(cfg.socket())
 	if err != nil {
 		return errors.Join(err, tcp.Close())
@@ -76,7 +78,7 @@ func serve(ctx context.Context, cfg *config, out, errs io.Writer, ready func(ctx
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	if node != nil {
-		g.Go(func() error { return node.Serve(wire) })
+		g.Go(func() error { return node.Serve(room.Bound(wire)) })
 		g.Go(func() error {
 			<-ctx.Done()
 			return node.Close()
