@@ -47,6 +47,9 @@ func serveFlags(cmd *cobra.Command, cfg *config, env func(name, otherwise string
 // called once requests are answered, with the address; what it returns ends
 // everything.
 func serve(ctx context.Context, cfg *config, out, errs io.Writer, ready func(ctx context.Context, h *house, address string) error) (err error) {
+	if cfg.listen == "" { // the system would take any port, on every network
+		return usageError{errors.New("--listen is empty: give the address of the API, such as 127.0.0.1:8080")}
+	}
 	level := slog.LevelWarn
 	if cfg.verbose {
 		level = slog.LevelInfo
