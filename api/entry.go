@@ -113,24 +113,26 @@ func (s *Server) Whisper(name string, body any, keys ...string) error {
 
 // WithinStream reads, oldest first, the records of one stream between two
 // positions. A Resume uses it for keys whose events all lie in one stream, as
-// a conversation's mostly do.
+// a conversation's mostly do. Only where they begin is looked for from the end:
+// a client that reads slowly must not hold all of them meanwhile.
 func WithinStream(ctx context.Context, log eventstore.Log, stream string, after, until eventstore.Position) iter.Seq2[eventstore.Record, error] {
 	return func(yield func(eventstore.Record, error) bool) {
-		var found []eventstore.Record
-		for r, err := range log.Read(ctx, eventstore.Query{Stream: stream, From: eventstore.None, Backwards: true}) {
+		first, some := eventstore.Revision(0), false
+		for r, err := range log.Read(ctx, eventstore.Query{Stream: stream, From: eventstore.None, Backwards: true, Lend: true}) {
 			if err != nil {
-				yield(r, err)
+				yield(eventstore.Record{}, err)
 				return
 			}
 			if r.Position <= after {
 				break
 			}
-			if r.Position <= until {
-				found = append(found, r)
-			}
+			first, some = r.Revision, some || r.Position <= until
 		}
-		for i := len(found) - 1; i >= 0; i-- {
-			if !yield(found[i], nil) {
+		if !some {
+			return
+		}
+		for r, err := range log.Read(ctx, eventstore.Query{Stream: stream, From: first}) {
+			if err == nil && r.Position > until || !yield(r, err) || err != nil {
 				return
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -50,6 +52,9 @@ var errUnusable = errors.New("projections: the file is no database of a projecti
 // createDatabase makes the file of a new generation: its tables, still without
 // indexes, and its checkpoint. Only who builds it has it, until it is finished.
 func createDatabase(path string, p *Projection, store string) (*database, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil { // it may have been deleted while it was served
+		return nil, fmt.Errorf("projections: %w", err)
+	}
 	if err := removeSQLite(path); err != nil {
 		return nil, err
 	}

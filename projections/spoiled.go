@@ -2,6 +2,7 @@ package projections
 
 import (
 	"errors"
+	"os"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -35,10 +36,20 @@ func (w *writer) heed(err error) error {
 // heed looks at what a query came to; who advances the projection throws the file
 // away.
 func (d *database) heed(err error) error {
-	if Spoiled(err) && d.damage.CompareAndSwap(nil, &err) && d.alarm != nil {
+	if (Spoiled(err) || d.gone(err)) && d.damage.CompareAndSwap(nil, &err) && d.alarm != nil {
 		d.alarm()
 	}
 	return err
+}
+
+// gone tells that what failed had no file to read: it was deleted, or emptied. Who
+// opens it next finds nothing, and would for as long as it is served.
+func (d *database) gone(failed error) bool {
+	if _, ok := errors.AsType[*sqlite.Error](failed); !ok {
+		return false
+	}
+	info, err := os.Stat(d.path)
+	return errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0
 }
 
 // throwAway serves no more what a query has found damaged. Call it with step held.

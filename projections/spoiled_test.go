@@ -133,6 +133,49 @@ func TestADamagedFileIsMadeAnew(t *testing.T) {
 	}
 }
 
+// TestAFileThatIsGoneIsMadeAnew takes a view's file away while it is served: the next
+// query that opens it fails, and the view is made anew.
+func TestAFileThatIsGoneIsMadeAnew(t *testing.T) {
+	for how, take := range map[string]func(path string) error{
+		"deleted":         os.Remove,
+		"with its folder": func(path string) error { return os.RemoveAll(filepath.Dir(path)) },
+		"emptied":         func(path string) error { return os.Truncate(path, 0) },
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel() // SQLite waits for who might be filling an empty file
+			h := newHouse(t, t.TempDir())
+			defer h.close()
+			r, stop := h.start()
+			defer stop()
+			at := h.record("card-a", opened{Queue: "q"})
+			cards(t, r, at)
+			settled(t, r)
+			path := r.slots[0].gen.db.path
+			if err := take(path); err != nil {
+				t.Fatal(err)
+			}
+			failed := false
+			for range 2 * cap(r.slots[0].gen.db.readers) { // those that had it open still read it
+				v, err := r.View(t.Context(), "toy", 0)
+				if failed = err != nil; failed {
+					break
+				}
+				if err := v.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !failed {
+				t.Fatal("everybody reads a file that is not there")
+			}
+			awaitState(t, r, func(s Status) bool { return s.State == StateLive && s.Checkpoint >= at && s.File != path })
+			if rows := cards(t, r, at); len(rows) != 1 || rows[0].Queue != "q" {
+				t.Errorf("it shows %+v", rows)
+			}
+			same(t, r, "toy")
+		})
+	}
+}
+
 // TestADamagedCatalogueIsMadeAnew damages the page of the catalogue's rows.
 func TestADamagedCatalogueIsMadeAnew(t *testing.T) {
 	h := newHouse(t, t.TempDir())

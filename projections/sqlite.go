@@ -35,7 +35,8 @@ func source(path string, u use) string {
 	for _, p := range pragmas {
 		q.Add("_pragma", p)
 	}
-	if u == toRead {
+	if u == toRead { // a file that is not there is not made: it would be empty
+		q.Add("mode", "rw")
 		q.Add("_pragma", "query_only(1)")
 	} else {
 		q.Add("_txlock", "immediate")

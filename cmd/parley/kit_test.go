@@ -188,6 +188,13 @@ func start(t *testing.T, args ...string) (*exec.Cmd, io.Reader, *bytes.Buffer) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, args...)
+	out, errs := begin(t, cmd)
+	return cmd, out, errs
+}
+
+// begin starts a command that runs the program.
+func begin(t *testing.T, cmd *exec.Cmd) (io.Reader, *bytes.Buffer) {
+	t.Helper()
 	cmd.Env = append(os.Environ(), reexec+"=1")
 	errs := &bytes.Buffer{}
 	cmd.Stderr = errs
@@ -198,13 +205,23 @@ func start(t *testing.T, args ...string) (*exec.Cmd, io.Reader, *bytes.Buffer) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return cmd, out, errs
+	return out, errs
 }
 
 // serveProcess serves in a process of its own, which can be killed.
 func serveProcess(t *testing.T, data string, args ...string) *server {
 	t.Helper()
-	cmd, out, errs := start(t, append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, args...)...)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveCommand(t, data, exec.Command(self, append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, args...)...))
+}
+
+// serveCommand serves by a command that runs the program.
+func serveCommand(t *testing.T, data string, cmd *exec.Cmd) *server {
+	t.Helper()
+	out, errs := begin(t, cmd)
 	gone := false
 	end := func(signal os.Signal) error {
 		gone = true

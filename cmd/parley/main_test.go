@@ -19,6 +19,7 @@ func TestMistakesOnTheCommandLineExitWith2(t *testing.T) {
 		{[]string{"serve", "--nonsense"}, "--nonsense"},
 		{[]string{"serve", "extra"}, "no arguments"},
 		{[]string{"serve", "--listen", "nowhere"}, "127.0.0.1:8080"},
+		{[]string{"serve", "--listen", ""}, "--listen is empty"},
 		{[]string{"serve", "--rate", "-1"}, "--rate"},
 		{[]string{"serve", "--rate", "NaN"}, "--rate"},
 		{[]string{"serve", "--rate", "Inf"}, "--rate"},

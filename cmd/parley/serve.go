@@ -47,6 +47,9 @@ func serveFlags(cmd *cobra.Command, cfg *config, env func(name, otherwise string
 // called once requests are answered, with the address; what it returns ends
 // everything.
 func serve(ctx context.Context, cfg *config, out, errs io.Writer, ready func(ctx context.Context, h *house, address string) error) (err error) {
+	if cfg.listen == "" { // the system would take any port, on every network
+		return usageError{errors.New("--listen is empty: give the address of the API, such as 127.0.0.1:8080")}
+	}
 	level := slog.LevelWarn
 	if cfg.verbose {
 		level = slog.LevelInfo
@@ -63,6 +66,8 @@ func serve(ctx context.Context, cfg *config, out, errs io.Writer, ready func(ctx
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", cfg.listen, err)
 	}
+	room := places() // not for the local socket: whoever runs the server always gets in
+	tcp = room.Bound(tcp)
 	socket, err := api.ListenSocket(cfg.socket())
 	if err != nil {
 		return errors.Join(err, tcp.Close())
@@ -76,7 +81,7 @@ func serve(ctx context.Context, cfg *config, out, errs io.Writer, ready func(ctx
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	if node != nil {
-		g.Go(func() error { return node.Serve(wire) })
+		g.Go(func() error { return node.Serve(room.Bound(wire)) })
 		g.Go(func() error {
 			<-ctx.Done()
 			return node.Close()
