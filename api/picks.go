@@ -93,6 +93,9 @@ func (s *Server) take(ctx context.Context, id, agentID, purpose string) (Assignm
 		switch {
 		case c.Status == conversation.StatusEngaged && c.Primary.Agent == agentID:
 			at, err := s.head(ctx)
+			if err == nil && purpose != agent.PurposeAssign {
+				at, err = s.focusOn(ctx, agentID, c.Primary.Hold)
+			}
 			if err != nil {
 				return none, err
 			}

@@ -113,7 +113,19 @@ func (s *Server) OpenSession(ctx context.Context, r OpenSessionRequestObject) (O
 	if err != nil {
 		return nil, err
 	}
-	return OpenSession201JSONResponse{Session: id, Form: string(r.Body.Form), Of: r.Body.Of, Position: s.at(ctx, out.Position)}, nil
+	at := out.Position
+	if len(out.Records) == 0 { // it is open already
+		if at, err = s.focusOn(ctx, r.Agent, id); err != nil {
+			return nil, err
+		}
+	}
+	return OpenSession201JSONResponse{Session: id, Form: string(r.Body.Form), Of: r.Body.Of, Position: s.at(ctx, at)}, nil
+}
+
+// focusOn looks at a session that is open: to open it again is no more (SES-2).
+func (s *Server) focusOn(ctx context.Context, agentID, id string) (eventstore.Position, error) {
+	out, err := eventstore.Act(ctx, s.engine, &agent.Kind, agentID, agent.Focus{Session: id}, s.freshMeta(ctx, "focus"))
+	return out.Position, err
 }
 
 // maxTabs bounds how often one agent's tab on one record is opened anew.
