@@ -269,6 +269,7 @@ func TestRTE3_SkillsAreAskedForAndDropped(t *testing.T) {
 		step{As: "visitor:v1", Do: "PUT /v1/conversations/${c}/skills/pt", Body: `{"level":3}`, Status: 403},
 		step{Name: "an agent may where the workstream allows it", As: "agent:anna", Do: "PUT /v1/conversations/${c}/skills/pt", Status: 403, Contains: []string{`"rule":"SUM-4"`}},
 		step{As: "supervisor:sue", Do: "PUT /v1/conversations/${c}/skills/pt", Body: `{"level":3}`, Status: 200, Contains: []string{`"skill":"pt"`, `"level":3`}},
+		step{Name: "the summary tells what is asked for (SUM-4)", As: "agent:anna", Do: "GET /v1/conversations/${c}/summary", Status: 200, Contains: []string{`"skills":[{"level":3,"skill":"pt"}]`}},
 		step{As: "supervisor:sue", Do: "PUT /v1/conversations/${c}/skills/de", Status: 200, Contains: []string{`"level":1`}},
 		step{As: "supervisor:sue", Do: "DELETE /v1/conversations/${c}/skills/de", Status: 200, Lacks: []string{`"skill":"de"`}},
 		step{As: "supervisor:sue", Do: "GET /v1/conversations?queue=sales", Status: 200, Contains: []string{`"skill":"pt"`}, Lacks: []string{`"skill":"de"`}},
