@@ -65,13 +65,13 @@ func actsAs(ctx context.Context, visitor string) error {
 
 // conversationOf gives a conversation's state, if there is one, without what
 // only its commands need: who declined or did not see it, where it overflowed,
-// and which messages were the latest.
+// which variables there are, and which messages were the latest.
 func (s *Server) conversationOf(ctx context.Context, id string) (conversation.Conversation, eventstore.Revision, error) {
 	var c conversation.Conversation
 	revision := eventstore.None
 	err := eventstore.Look(ctx, s.engine, &conversation.Kind, id, func(now conversation.Conversation, at eventstore.Revision) {
 		c, revision = now, at
-		c.Declines, c.Unseen, c.Overflows, c.Recent = nil, nil, nil, domain.Recent{}
+		c.Declines, c.Unseen, c.Overflows, c.Variables, c.Recent = nil, nil, nil, nil, domain.Recent{}
 		c.Skills, c.Participants = slices.Clone(now.Skills), slices.Clone(now.Participants)
 		if now.Offer != nil {
 			own := *now.Offer

@@ -246,6 +246,7 @@ func TestAGT4_TheOrganisationsOwnPresencesMapToABase(t *testing.T) {
 	h.run(
 		step{As: "agent:anna", Do: "PUT /v1/agents/anna/presence", Body: `{"presence":"lunch"}`, Status: 400, Contains: []string{`"field":"presence"`}},
 		step{As: "admin:root", Do: "PUT /v1/settings", Body: `{"presences":[{"id":"busy","name":"Busy","base":"away"}]}`, Status: 400, Contains: []string{`"field":"presences.id"`}},
+		step{Name: "the field at fault has the name it was sent by (API-1)", As: "admin:root", Do: "PUT /v1/settings", Body: `{"graceSeconds":9}`, Status: 400, Contains: []string{`"field":"graceSeconds"`}},
 		step{As: "admin:root", Do: "PUT /v1/settings", Body: `{"presences":[{"id":"lunch","name":"At lunch","base":"away"},{"id":"talking","name":"On the phone","base":"busy"}],"graceSeconds":60}`, Status: 200, Contains: []string{`"graceSeconds":60`}},
 		step{As: "agent:anna", Do: "GET /v1/settings", Status: 200, Contains: []string{`"id":"lunch"`, `"base":"away"`}},
 		step{As: "agent:anna", Do: "PUT /v1/agents/anna/presence", Body: `{"presence":"lunch"}`, Status: 200, Contains: []string{`"presence":"away"`, `"custom":"lunch"`}},
