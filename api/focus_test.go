@@ -26,7 +26,10 @@ func TestSES2_OpeningAgainFocuses(t *testing.T) {
 	h.run(step{Name: "her own conversation", As: "agent:anna", Do: "POST /v1/conversations/${c}/pick", Status: 200, Contains: []string{`"hold":"${hold}"`}})
 	focus("${hold}")
 	h.run(
-		step{As: "supervisor:sue", Do: "PUT /v1/agents/anna/focus", Body: `{"session":"home"}`, Status: 200},
+		step{As: "agent:anna", Do: "POST /v1/sessions/${hold}/close", Body: `{"confirm":true}`, Status: 200},
+		step{Name: "with the session its focus is gone, and Home is what is left (SES-8)", As: "agent:anna", Do: "GET /v1/agents/anna/sessions", Status: 200,
+			Contains: []string{`"focus":"home"`, `{"focused":true,"form":"home"`}},
+		step{As: "agent:anna", Do: "POST /v1/conversations/${c}/pick", Status: 200},
 		step{Name: "who assigns what she has does not look at it", As: "supervisor:sue", Do: "POST /v1/conversations/${c}/assign", Body: `{"agent":"anna"}`, Status: 200},
 	)
 	focus("home")

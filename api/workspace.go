@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -40,9 +41,9 @@ func (s *Server) ListSessions(ctx context.Context, r ListSessionsRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	focus := w.Focus
-	if focus == "" {
-		focus = home
+	focus := home // also when the one that was looked at is closed since
+	if slices.ContainsFunc(w.Sessions, func(v projections.SessionView) bool { return v.Focused }) {
+		focus = w.Focus
 	}
 	all := []Session{{Session: home, Form: home, Title: "Home", Pinned: true, Focused: focus == home}}
 	for _, v := range w.Sessions {
