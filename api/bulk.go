@@ -43,6 +43,13 @@ func (s *Server) ActInBulk(ctx context.Context, r ActInBulkRequestObject) (ActIn
 	if err != nil {
 		return nil, err
 	}
+	if at == 0 { // a repeat: the position of what is on record, not of its beginning
+		seen, err := eventstore.Act(ctx, s.engine, &bulk.Kind, id, bulk.Record{}, s.freshMeta(ctx, "seen"))
+		if err != nil {
+			return nil, err
+		}
+		at = seen.Position
+	}
 	answer, err := s.bulkAnswer(ctx, id, max(at, out.Position))
 	return ActInBulk200JSONResponse(answer), err
 }

@@ -65,13 +65,13 @@ func actsAs(ctx context.Context, visitor string) error {
 
 // conversationOf gives a conversation's state, if there is one, without what
 // only its commands need: who declined or did not see it, where it overflowed,
-// and which messages were the latest.
+// which variables there are, and which messages were the latest.
 func (s *Server) conversationOf(ctx context.Context, id string) (conversation.Conversation, eventstore.Revision, error) {
 	var c conversation.Conversation
 	revision := eventstore.None
 	err := eventstore.Look(ctx, s.engine, &conversation.Kind, id, func(now conversation.Conversation, at eventstore.Revision) {
 		c, revision = now, at
-		c.Declines, c.Unseen, c.Overflows, c.Recent = nil, nil, nil, domain.Recent{}
+		c.Declines, c.Unseen, c.Overflows, c.Variables, c.Recent = nil, nil, nil, nil, domain.Recent{}
 		c.Skills, c.Participants = slices.Clone(now.Skills), slices.Clone(now.Participants)
 		if now.Offer != nil {
 			own := *now.Offer
@@ -137,7 +137,7 @@ func (s *Server) decide(ctx context.Context, id string, cmd domain.Command[conve
 	if err != nil {
 		return ConversationState{}, err
 	}
-	if err := s.sees(ctx, c); err != nil {
+	if err := s.mayAct(ctx, c, nil); err != nil {
 		return ConversationState{}, err
 	}
 	out, err := eventstore.Act(ctx, s.engine, &conversation.Kind, id, cmd, s.meta(ctx))
@@ -145,6 +145,27 @@ func (s *Server) decide(ctx context.Context, id string, cmd domain.Command[conve
 		return ConversationState{}, err
 	}
 	return s.stands(ctx, id, out.Position)
+}
+
+// mayAct refuses who may not see the conversation, and otherwise with what else
+// there is against it; but not the repeat of what is on record, for which he was
+// allowed to when he did it (API-1).
+func (s *Server) mayAct(ctx context.Context, c conversation.Conversation, against error) error {
+	refusal := s.sees(ctx, c)
+	if refusal == nil {
+		refusal = against
+	}
+	if _, refused := refusal.(*domain.Error); !refused {
+		return refusal
+	}
+	again, err := s.recorded(ctx, conversation.Kind.Stream(c.ID))
+	switch {
+	case err != nil:
+		return err
+	case again:
+		return nil
+	}
+	return refusal
 }
 
 // pageOf is the page that a list's parameters ask for.

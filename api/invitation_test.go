@@ -5,6 +5,19 @@ import (
 	"time"
 )
 
+func TestPRO5_WhoTalksAlreadyIsNotInvited(t *testing.T) {
+	h := newHouse(t)
+	seed(h)
+	h.run(
+		browser("shop", "vt", "v"),
+		step{As: "service:rules", Do: "POST /v1/visitors/${v}/invitations", Body: `{"message":"May we help?"}`, Status: 201, Save: map[string]string{"i": "id"}},
+		step{Name: "he asks by himself", As: "${vt}", Do: "POST /v1/conversations", Body: `{"widget":"shop","text":"Hi"}`, Status: 201, Save: map[string]string{"c": "conversation"}},
+		step{As: "${vt}", Do: "GET /v1/visitors/${v}/invitation", Status: 200, Lacks: []string{`"invitation"`}},
+		step{As: "${vt}", Do: "POST /v1/visitors/${v}/invitations/${i}/accept", Status: 409, Contains: []string{`"rule":"PRO-5"`}},
+		step{As: "${vt}", Do: "POST /v1/visitors/${v}/invitations/${i}/dismiss", Status: 409, Contains: []string{`"code":"invitation_ended"`, `"outcome":"withdrawn"`}},
+	)
+}
+
 func TestPRO5_OneInvitationOneAnswer(t *testing.T) {
 	h := newHouse(t)
 	seed(h)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/samber/lo"
@@ -87,13 +88,24 @@ func (s *Server) UnlinkCase(ctx context.Context, r UnlinkCaseRequestObject) (Unl
 func (s *Server) RecordContext(ctx context.Context, r RecordContextRequestObject) (RecordContextResponseObject, error) {
 	variables, err := s.variablesOf(ctx, r.Body.Variables)
 	if err != nil {
-		return nil, err
+		return nil, amongVariables(err)
 	}
 	a, err := s.decide(ctx, r.Conversation, conversation.RecordContext{Variables: variables})
 	if err != nil {
-		return nil, err
+		return nil, amongVariables(err)
 	}
 	return RecordContext200JSONResponse(s.asTold(ctx, a)), nil
+}
+
+// amongVariables names the field at fault as the body does, which calls variables
+// what is the context of a start.
+func amongVariables(err error) error {
+	if refused, ok := err.(*domain.Error); ok {
+		if rest, within := strings.CutPrefix(refused.Field, "context"); within {
+			return refused.On("variables" + rest)
+		}
+	}
+	return err
 }
 
 // surveyTime is how long answers are taken after the end (CON-9).

@@ -9,6 +9,7 @@ import (
 
 	"parley/domain"
 	"parley/domain/conversation"
+	"parley/domain/line"
 	"parley/eventstore"
 )
 
@@ -49,7 +50,7 @@ func (s *Server) SendMessage(ctx context.Context, r SendMessageRequestObject) (S
 		}
 		sent, err = s.receive(ctx, c.ID, client, conversation.Receive{Text: text, Attachments: files, Choice: personal(b.Choice)})
 	} else {
-		if err := s.sees(ctx, c); err != nil {
+		if err := s.mayAct(ctx, c, nil); err != nil {
 			return nil, err
 		}
 		sent, err = s.send(ctx, c.ID, client, conversation.Send{
@@ -148,8 +149,8 @@ func (s *Server) goOn(ctx context.Context, over, message string) (started, error
 		return started{}, err
 	}
 	if began.Status != conversation.StatusNone {
-		at, err := s.head(ctx)
-		return started{o.Conversation, false, at}, err
+		again, err := s.recorded(ctx, line.Kind.Stream(o.Line)) // else it is a resend
+		return started{id: o.Conversation, created: again}, err
 	}
 	return s.begin(ctx, o, closed)
 }
@@ -219,8 +220,10 @@ func (s *Server) MarkRead(ctx context.Context, r MarkReadRequestObject) (MarkRea
 		side = conversation.SideCustomer
 	} else if c, _, err := s.conversationOf(ctx, r.Conversation); err != nil {
 		return nil, err
-	} else if c.Primary.Agent != CallerOf(ctx).ID {
-		return nil, conversation.ErrNotYours // who only watches has not read it for the agent
+	} else if c.Primary.Agent != CallerOf(ctx).ID { // who only watches has not read it for the agent
+		if err := s.mayAct(ctx, c, conversation.ErrNotYours); err != nil {
+			return nil, err
+		}
 	}
 	a, err := s.decide(ctx, r.Conversation, conversation.MarkRead{Side: side, UpTo: r.Body.UpTo})
 	if err != nil {

@@ -37,12 +37,17 @@ func (s *Server) AcceptOffer(ctx context.Context, r AcceptOfferRequestObject) (A
 }
 
 func (s *Server) accept(ctx context.Context, c conversation.Conversation, hold, agentID string) (Assignment, error) {
-	if err := s.sees(ctx, c); err != nil {
+	if err := s.mayAct(ctx, c, nil); err != nil {
 		return Assignment{}, err
 	}
 	out, err := eventstore.Act(ctx, s.engine, &conversation.Kind, c.ID, conversation.Accept{Hold: hold, Agent: agentID, At: s.now()}, s.meta(ctx))
 	if err != nil {
 		return Assignment{}, err
+	}
+	for _, e := range out.Events {
+		if e, ok := e.(conversation.Engaged); ok {
+			hold, agentID = e.Hold, e.Agent // of a repeat, what it was that time
+		}
 	}
 	return s.assigned(ctx, c.ID, hold, agentID, out.Position)
 }

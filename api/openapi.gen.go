@@ -2072,8 +2072,11 @@ type SummaryDetails struct {
 	Mode        string     `json:"mode"`
 
 	// Queue 1 to 64 letters, digits, dots, underscores, tildes or dashes.
-	Queue    *ID                   `json:"queue,omitempty"`
-	Reason   *string               `json:"reason,omitempty"`
+	Queue  *ID     `json:"queue,omitempty"`
+	Reason *string `json:"reason,omitempty"`
+
+	// Skills What it asks of its agent.
+	Skills   *[]Skill              `json:"skills,omitempty"`
 	Started  *time.Time            `json:"started,omitempty"`
 	State    ConversationStateName `json:"state"`
 	SubState *ConversationSubState `json:"subState,omitempty"`

@@ -50,7 +50,26 @@ func (s *Server) takePart(ctx context.Context, id string, cmd domain.Command[con
 	if err != nil {
 		return Participants{}, err
 	}
-	return s.participants(ctx, id, out.Position, meant)
+	answer, err := s.participants(ctx, id, out.Position, meant)
+	if began := partIn(out.Events); began != "" {
+		answer.Participant = &began // also of a repeat, when the part is long over
+	}
+	return answer, err
+}
+
+// partIn is the part that began with a command, if one did.
+func partIn(events []any) string {
+	for _, e := range events {
+		switch e := e.(type) {
+		case conversation.Invited:
+			return e.ID
+		case conversation.Joined:
+			return e.ID
+		case conversation.Monitored:
+			return e.ID
+		}
+	}
+	return ""
 }
 
 func byAgent(id string) func(conversation.Participant) bool {
@@ -140,7 +159,7 @@ func (s *Server) LeavePart(ctx context.Context, r LeavePartRequestObject) (Leave
 	if err != nil {
 		return nil, err
 	}
-	if err := s.sees(ctx, c); err != nil {
+	if err := s.mayAct(ctx, c, nil); err != nil {
 		return nil, err
 	}
 	if CallerOf(ctx).Is(domain.RoleSupervisor, domain.RoleAdmin) {

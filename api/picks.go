@@ -82,9 +82,20 @@ func (s *Server) take(ctx context.Context, id, agentID, purpose string) (Assignm
 	}
 	hold := domain.Hold(id, c.Turn, agentID)
 	if !again {
+		// Taking what was offered was accepting it, and is on record there.
+		accepted, err := s.recorded(ctx, conversation.Kind.Stream(id))
+		switch {
+		case err != nil:
+			return none, err
+		case accepted:
+			return s.accept(ctx, c, hold, agentID)
+		}
 		switch {
 		case c.Status == conversation.StatusEngaged && c.Primary.Agent == agentID:
 			at, err := s.head(ctx)
+			if err == nil && purpose != agent.PurposeAssign {
+				at, err = s.focusOn(ctx, agentID, c.Primary.Hold)
+			}
 			if err != nil {
 				return none, err
 			}

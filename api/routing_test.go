@@ -246,6 +246,7 @@ func TestAGT4_TheOrganisationsOwnPresencesMapToABase(t *testing.T) {
 	h.run(
 		step{As: "agent:anna", Do: "PUT /v1/agents/anna/presence", Body: `{"presence":"lunch"}`, Status: 400, Contains: []string{`"field":"presence"`}},
 		step{As: "admin:root", Do: "PUT /v1/settings", Body: `{"presences":[{"id":"busy","name":"Busy","base":"away"}]}`, Status: 400, Contains: []string{`"field":"presences.id"`}},
+		step{Name: "the field at fault has the name it was sent by (API-1)", As: "admin:root", Do: "PUT /v1/settings", Body: `{"graceSeconds":9}`, Status: 400, Contains: []string{`"field":"graceSeconds"`}},
 		step{As: "admin:root", Do: "PUT /v1/settings", Body: `{"presences":[{"id":"lunch","name":"At lunch","base":"away"},{"id":"talking","name":"On the phone","base":"busy"}],"graceSeconds":60}`, Status: 200, Contains: []string{`"graceSeconds":60`}},
 		step{As: "agent:anna", Do: "GET /v1/settings", Status: 200, Contains: []string{`"id":"lunch"`, `"base":"away"`}},
 		step{As: "agent:anna", Do: "PUT /v1/agents/anna/presence", Body: `{"presence":"lunch"}`, Status: 200, Contains: []string{`"presence":"away"`, `"custom":"lunch"`}},
@@ -269,6 +270,7 @@ func TestRTE3_SkillsAreAskedForAndDropped(t *testing.T) {
 		step{As: "visitor:v1", Do: "PUT /v1/conversations/${c}/skills/pt", Body: `{"level":3}`, Status: 403},
 		step{Name: "an agent may where the workstream allows it", As: "agent:anna", Do: "PUT /v1/conversations/${c}/skills/pt", Status: 403, Contains: []string{`"rule":"SUM-4"`}},
 		step{As: "supervisor:sue", Do: "PUT /v1/conversations/${c}/skills/pt", Body: `{"level":3}`, Status: 200, Contains: []string{`"skill":"pt"`, `"level":3`}},
+		step{Name: "the summary tells what is asked for (SUM-4)", As: "agent:anna", Do: "GET /v1/conversations/${c}/summary", Status: 200, Contains: []string{`"skills":[{"level":3,"skill":"pt"}]`}},
 		step{As: "supervisor:sue", Do: "PUT /v1/conversations/${c}/skills/de", Status: 200, Contains: []string{`"level":1`}},
 		step{As: "supervisor:sue", Do: "DELETE /v1/conversations/${c}/skills/de", Status: 200, Lacks: []string{`"skill":"de"`}},
 		step{As: "supervisor:sue", Do: "GET /v1/conversations?queue=sales", Status: 200, Contains: []string{`"skill":"pt"`}, Lacks: []string{`"skill":"de"`}},

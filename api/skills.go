@@ -38,7 +38,7 @@ func (s *Server) skills(ctx context.Context, id string, cmd domain.Command[conve
 	if err != nil {
 		return none, err
 	}
-	if err := s.sees(ctx, c); err != nil {
+	if err := s.mayAct(ctx, c, nil); err != nil {
 		return none, err
 	}
 	out, err := eventstore.Act(ctx, s.engine, &conversation.Kind, id, cmd, s.meta(ctx))

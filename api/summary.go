@@ -25,7 +25,7 @@ func (s *Server) GetSummary(ctx context.Context, r GetSummaryRequestObject) (Get
 		return nil, projections.ErrBehind // it is on record, so it will be found
 	}
 	a := GetSummary200JSONResponse{
-		Conversation: v.ID, Details: shownDetails(v, now.Messages), Visitor: shownDevice(v), Survey: shownAnswers(v.Survey), PostSurvey: shownAnswers(v.PostSurvey),
+		Conversation: v.ID, Details: shownDetails(v, now), Visitor: shownDevice(v), Survey: shownAnswers(v.Survey), PostSurvey: shownAnswers(v.PostSurvey),
 		Score: opt(v.Score), Context: shownVariables(v.Context), RecentCases: lo.Map(v.RecentCases, func(c projections.CaseRow, _ int) SummaryCase { return shownCaseRow(c) }),
 		Additional: shownVariables(lo.Filter(v.Context, func(c domain.Variable, _ int) bool { return c.Displayable })),
 		LookUps: optList(lo.Map(v.LookUps, func(l projections.SummaryLookUp, _ int) SummaryLookUp {
@@ -59,12 +59,12 @@ func (s *Server) seen(ctx context.Context, id string, after *Position) (c conver
 }
 
 // shownDetails are what is known of the conversation itself (SUM-4).
-func shownDetails(v projections.Summary, messages int) SummaryDetails {
+func shownDetails(v projections.Summary, now conversation.Conversation) SummaryDetails {
 	d := SummaryDetails{
 		Channel: v.Channel, Mode: v.Mode, Workstream: some(v.Workstream), Queue: some(v.Queue), Agent: some(v.Agent), Agents: optList(v.Agents),
 		Started: opt(v.Started), Ended: opt(v.EndedAt), Closed: opt(v.ClosedAt), Reason: some(v.Reason), Disposition: optList(v.Disposition),
 		WaitedMs: opt(v.WaitedLatest), FirstWaitMs: opt(v.WaitedFirst), Waits: opt(v.Waits), WaitingSince: opt(v.WaitingSince),
-		Topics: optList(v.Topics), Messages: &messages, Locale: some(v.Locale),
+		Topics: optList(v.Topics), Skills: optList(shownSkills(now.Skills)), Messages: &now.Messages, Locale: some(v.Locale),
 	}
 	d.State, d.SubState = stateOf(v.Status)
 	return d

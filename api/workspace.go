@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -40,9 +41,9 @@ func (s *Server) ListSessions(ctx context.Context, r ListSessionsRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	focus := w.Focus
-	if focus == "" {
-		focus = home
+	focus := home // also when the one that was looked at is closed since
+	if slices.ContainsFunc(w.Sessions, func(v projections.SessionView) bool { return v.Focused }) {
+		focus = w.Focus
 	}
 	all := []Session{{Session: home, Form: home, Title: "Home", Pinned: true, Focused: focus == home}}
 	for _, v := range w.Sessions {
@@ -113,7 +114,19 @@ func (s *Server) OpenSession(ctx context.Context, r OpenSessionRequestObject) (O
 	if err != nil {
 		return nil, err
 	}
-	return OpenSession201JSONResponse{Session: id, Form: string(r.Body.Form), Of: r.Body.Of, Position: s.at(ctx, out.Position)}, nil
+	at := out.Position
+	if len(out.Records) == 0 { // it is open already
+		if at, err = s.focusOn(ctx, r.Agent, id); err != nil {
+			return nil, err
+		}
+	}
+	return OpenSession201JSONResponse{Session: id, Form: string(r.Body.Form), Of: r.Body.Of, Position: s.at(ctx, at)}, nil
+}
+
+// focusOn looks at a session that is open: to open it again is no more (SES-2).
+func (s *Server) focusOn(ctx context.Context, agentID, id string) (eventstore.Position, error) {
+	out, err := eventstore.Act(ctx, s.engine, &agent.Kind, agentID, agent.Focus{Session: id}, s.freshMeta(ctx, "focus"))
+	return out.Position, err
 }
 
 // maxTabs bounds how often one agent's tab on one record is opened anew.

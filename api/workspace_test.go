@@ -8,6 +8,48 @@ import (
 	"parley/domain/contact"
 )
 
+// TestSES9_ACaseNamesWhatNoContactDoes goes through the titles in their order: the
+// contact's, the case's, the visitor's number.
+func TestSES9_ACaseNamesWhatNoContactDoes(t *testing.T) {
+	h := newHouse(t)
+	seed(h)
+	do(h, &contact.Kind, "c-1", contact.Record{ID: "c-1", Details: contact.Details{Name: "Ada Lovelace"}})
+	do(h, &cases.Kind, "case-1", cases.Open{ID: "case-1", Number: "CAS-1", Contact: "c-1", Title: "Lost parcel"})
+	engaged(h)
+	titled := func(title string) {
+		t.Helper()
+		for _, list := range []string{"agents/anna/sessions", "conversations", "conversations/${c}", "agents/anna/work-items/my"} {
+			h.run(step{Name: title + " in " + list, As: "agent:anna", Do: "GET /v1/" + list, Status: 200, Contains: []string{`"title":"` + title + `"`}})
+		}
+	}
+	titled("Visitor 1")
+	h.run(step{As: "agent:anna", Do: "PUT /v1/conversations/${c}/case", Body: `{"case":"case-1"}`, Status: 200})
+	titled("Lost parcel")
+	h.run(step{As: "agent:anna", Do: "PUT /v1/conversations/${c}/contact", Body: `{"contact":"c-1"}`, Status: 200})
+	titled("Ada Lovelace")
+	h.run(step{As: "agent:anna", Do: "DELETE /v1/conversations/${c}/contact", Status: 200})
+	titled("Lost parcel")
+	h.run(
+		step{Name: "the customer himself is not called so", As: "agent:anna", Do: "POST /v1/conversations/${c}/participants", Body: `{"agent":"carol"}`, Status: 200},
+		step{As: "agent:carol", Do: "GET /v1/agents/carol/notifications", Status: 200, Contains: []string{`"customer":"Visitor 1"`}, Lacks: []string{`Lost parcel`}},
+		step{As: "agent:anna", Do: "DELETE /v1/conversations/${c}/case", Status: 200},
+	)
+	titled("Visitor 1")
+}
+
+// TestNOT1_WhoIsAskedToConsultSeesOfWhom looks at the alert of somebody who has no
+// number of his own for the visitor.
+func TestNOT1_WhoIsAskedToConsultSeesOfWhom(t *testing.T) {
+	h := newHouse(t)
+	seed(h)
+	engaged(h)
+	h.run(
+		step{As: "agent:anna", Do: "POST /v1/conversations/${c}/participants", Body: `{"agent":"carol"}`, Status: 200},
+		step{As: "agent:carol", Do: "GET /v1/agents/carol/notifications", Status: 200,
+			Contains: []string{`"customer":"Visitor 1"`, `"heading":"You are asked about Visitor 1"`, `"comment":"Hi"`}},
+	)
+}
+
 func TestSES_TheWorkspaceComesBack(t *testing.T) {
 	h := newHouse(t)
 	seed(h)

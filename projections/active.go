@@ -76,10 +76,11 @@ type ActiveRow struct {
 
 	Started time.Time
 
-	// Talk is what changes with every message, and Title what the customer is
-	// called (SES-9); queries fill them in.
+	// Talk is what changes with every message, Title what the conversation is
+	// called (SES-9), and Name its customer; queries fill them in.
 	Talk  TalkRow `row:"-"`
 	Title string  `row:"-"`
+	Name  string  `row:"-"`
 }
 
 // TalkRow is what of an active conversation changes with every message: a row

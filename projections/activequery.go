@@ -110,11 +110,12 @@ func activeRows(ctx context.Context, v *View, tail string, args ...any) ([]Activ
 // revealActive puts rows into the clear and names their customers. The position is the
 // directory's, if it had to be read.
 func (q *Views) revealActive(ctx context.Context, rows []ActiveRow, after eventstore.Position) (eventstore.Position, error) {
-	names, at, err := q.titles(ctx, lo.Map(rows, func(r ActiveRow, _ int) string { return r.Contact }), after)
+	called, at, err := q.titles(ctx, lo.Map(rows, func(r ActiveRow, _ int) string { return r.Contact }),
+		lo.Map(rows, func(r ActiveRow, _ int) string { return r.Case }), after)
 	for i := range rows {
 		r := &rows[i]
 		q.clear(r.Subject, &r.Comment, &r.Called, &r.Handover)
-		r.Title = title(names, r.Contact, r.VisitorNumber)
+		r.Title, r.Name = title(called, r.Contact, r.Case, r.VisitorNumber), title(called, r.Contact, "", r.VisitorNumber)
 	}
 	return at, err
 }

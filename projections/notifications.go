@@ -186,11 +186,11 @@ func (q *Views) notifications(ctx context.Context, rows []NotificationRow, after
 			v.Note, v.Workstream, v.Primary, v.Priority = c.Handover, c.Workstream, c.Agent, c.Priority
 			switch {
 			case c.Contact != "":
-				v.Customer = c.Title
+				v.Customer = c.Name
 			case c.Called != "":
 				v.Customer = string(c.Called) // shown here, and never as a session's title (SES-9)
-			case r.Role != "":
-				v.Customer = c.Title // as its primary agent knows him
+			case r.Title == notification.Untitled:
+				v.Customer = c.Name // as its primary agent knows him
 			}
 		}
 		return v

@@ -99,7 +99,7 @@ func formOn(form string) string {
 	return form
 }
 
-// name gives each session its title: the linked contact's name, or a case's
+// name gives each session its title: the linked contact's name, else the case's
 // title, else "Visitor n" (SES-9).
 func (q *Views) name(ctx context.Context, views []SessionView, after eventstore.Position) (eventstore.Position, error) {
 	on := func(form string) []string {
@@ -109,25 +109,14 @@ func (q *Views) name(ctx context.Context, views []SessionView, after eventstore.
 	if err != nil {
 		return 0, err
 	}
-	names, shown, err := q.titles(ctx, on(session.FormContact), after)
+	called, shown, err := q.titles(ctx, on(session.FormContact), on(session.FormCase), after)
 	if err != nil {
 		return 0, err
 	}
 	at = min(at, shown)
-	issues := map[string]string{}
-	if ids := distinct(on(session.FormCase)); len(ids) > 0 {
-		shown, err = q.look(ctx, "directory", after, func(v *View) error {
-			rows, err := casesTable.Select(ctx, v, "WHERE id IN ("+marks(len(ids))+")", ids...)
-			for _, r := range rows {
-				issues[r.ID] = string(q.Codec.Unseal(r.Subject, r.Title))
-			}
-			return err
-		})
-		at = min(at, shown)
-	}
 	for i := range views {
 		v := &views[i]
-		v.Title = title(nil, "", v.VisitorNumber)
+		v.Title = title(records{}, "", "", v.VisitorNumber)
 		switch formOn(v.Form) {
 		case session.FormConversation:
 			c, ok := active[v.Conversation]
@@ -135,13 +124,13 @@ func (q *Views) name(ctx context.Context, views []SessionView, after eventstore.
 			if v.VisitorNumber == 0 { // a part beside the primary has no number of its own
 				v.Title = "Conversation"
 			}
-			if ok && c.Contact != "" && c.Title != title(nil, "", c.VisitorNumber) {
+			if ok && c.Title != title(records{}, "", "", c.VisitorNumber) { // a record is linked
 				v.Title = c.Title
 			}
 		case session.FormContact:
-			v.Title = lo.CoalesceOrEmpty(names[v.Conversation], "Contact")
+			v.Title = lo.CoalesceOrEmpty(called.contacts[v.Conversation], "Contact")
 		case session.FormCase:
-			v.Title = lo.CoalesceOrEmpty(issues[v.Conversation], "Case")
+			v.Title = lo.CoalesceOrEmpty(called.cases[v.Conversation], "Case")
 		}
 	}
 	return at, err

@@ -46,33 +46,50 @@ func (q *Views) clear(subject string, texts ...*domain.Personal) {
 	}
 }
 
-// titles names customers: each contact of the list by its name. A contact
-// nobody recorded, or without a name, is left out. Without a contact no view is
-// read, and the position is one past all.
-func (q *Views) titles(ctx context.Context, contacts []string, after eventstore.Position) (map[string]string, eventstore.Position, error) {
-	names := map[string]string{}
-	ids := distinct(contacts)
-	if len(ids) == 0 {
-		return names, everywhere, nil
+// records are the linked records that conversations are called by: contacts by
+// their names and cases by their titles. One that nobody recorded, or that has
+// none, is left out.
+type records struct{ contacts, cases map[string]string }
+
+// titles reads what contacts and cases are called. Without any no view is read, and
+// the position is one past all.
+func (q *Views) titles(ctx context.Context, contacts, cases []string, after eventstore.Position) (records, eventstore.Position, error) {
+	called := records{contacts: map[string]string{}, cases: map[string]string{}}
+	people, issues := distinct(contacts), distinct(cases)
+	if len(people)+len(issues) == 0 {
+		return called, everywhere, nil
 	}
 	at, err := q.look(ctx, "directory", after, func(v *View) error {
-		rows, err := contactsTable.Select(ctx, v, "WHERE id IN ("+marks(len(ids))+")", ids...)
-		for _, r := range rows {
-			if name := q.Codec.Unseal(r.Subject, r.Name); name != "" {
-				names[r.ID] = string(name)
+		if len(people) > 0 {
+			rows, err := contactsTable.Select(ctx, v, "WHERE id IN ("+marks(len(people))+")", people...)
+			if err != nil {
+				return err
 			}
+			for _, r := range rows {
+				called.contacts[r.ID] = string(q.Codec.Unseal(r.Subject, r.Name))
+			}
+		}
+		if len(issues) == 0 {
+			return nil
+		}
+		rows, err := casesTable.Select(ctx, v, "WHERE id IN ("+marks(len(issues))+")", issues...)
+		for _, r := range rows {
+			called.cases[r.ID] = string(q.Codec.Unseal(r.Subject, r.Title))
 		}
 		return err
 	})
-	return names, at, err
+	return called, at, err
 }
 
-// title is what a session, a list or an alert calls the customer (SES-9).
-func title(names map[string]string, contact string, number int) string {
-	if name := names[contact]; contact != "" && name != "" {
-		return name
-	}
-	if number > 0 {
+// title is what a session or a list calls a conversation: by the linked contact,
+// else by the linked case, else by the visitor's number (SES-9).
+func title(called records, contact, issue string, number int) string {
+	switch {
+	case contact != "" && called.contacts[contact] != "":
+		return called.contacts[contact]
+	case issue != "" && called.cases[issue] != "":
+		return called.cases[issue]
+	case number > 0:
 		return "Visitor " + strconv.Itoa(number)
 	}
 	return "Visitor"

@@ -29,10 +29,11 @@ type WorkRow struct {
 	ClosedAt      time.Time
 	Reason        string
 	Topic         string
+	Case          string
 	VisitorNumber int
 	Comment       domain.Personal
 
-	// Modified is when anything happened last, and Title what the customer is
+	// Modified is when anything happened last, and Title what the conversation is
 	// called (SES-9); queries fill them in.
 	Modified time.Time `row:"-"`
 	Title    string    `row:"-"`
@@ -75,7 +76,7 @@ var (
 // WorkItems is what the agents have to do, could do and have done (SES-3).
 func WorkItems() Projection {
 	return Projection{
-		Name: "work_items", Version: 2, Kinds: []string{"conversation", "queue"},
+		Name: "work_items", Version: 3, Kinds: []string{"conversation", "queue"},
 		Tables: []AnyTable{workTable, changedTable, primaryTable, servedTable, rankTable}, Fold: foldWork,
 	}
 }
@@ -163,5 +164,9 @@ func (row *WorkRow) follow(r *Rows, event any, at At) {
 		row.link(e.Contact)
 	case conversation.ContactUnlinked:
 		row.link("")
+	case conversation.CaseLinked:
+		row.Case = e.Case
+	case conversation.CaseUnlinked:
+		row.Case = ""
 	}
 }

@@ -162,11 +162,12 @@ func cursorOfWork(ctx context.Context, v *View, o order, row WorkRow) (string, e
 }
 
 func (q *Views) revealWork(ctx context.Context, rows []WorkRow, after eventstore.Position) (eventstore.Position, error) {
-	names, at, err := q.titles(ctx, lo.Map(rows, func(r WorkRow, _ int) string { return r.Contact }), after)
+	called, at, err := q.titles(ctx, lo.Map(rows, func(r WorkRow, _ int) string { return r.Contact }),
+		lo.Map(rows, func(r WorkRow, _ int) string { return r.Case }), after)
 	for i := range rows {
 		r := &rows[i]
 		q.clear(r.Subject, &r.Comment)
-		r.Title = title(names, r.Contact, r.VisitorNumber)
+		r.Title = title(called, r.Contact, r.Case, r.VisitorNumber)
 	}
 	return at, err
 }

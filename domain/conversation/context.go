@@ -1,6 +1,10 @@
 package conversation
 
-import "parley/domain"
+import (
+	"slices"
+
+	"parley/domain"
+)
 
 // RecordContext adds or replaces context variables (CON-9).
 type RecordContext struct{ Variables []domain.Variable }
@@ -21,6 +25,9 @@ func (cmd RecordContext) Decide(c Conversation) ([]Event, error) {
 			return nil, err
 		}
 	}
+	if len(named(c.Variables, cmd.Variables)) > MaxVariables {
+		return nil, domain.Refuse("invalid", "CON-9", "100 context variables at most: give those that are there another value").On("context")
+	}
 	return []Event{ContextRecorded{Conversation: c.ID, Variables: cmd.Variables}}, nil
 }
 
@@ -30,7 +37,18 @@ type ContextRecorded struct {
 	Variables    []domain.Variable `json:"variables"`
 }
 
-func (e ContextRecorded) apply(*Conversation) {}
+func (e ContextRecorded) apply(c *Conversation) { c.Variables = named(c.Variables, e.Variables) }
+
+// named are the names that there are with those of more variables.
+func named(names []string, more []domain.Variable) []string {
+	all := slices.Clip(names)
+	for _, v := range more {
+		if !slices.Contains(all, v.Name) {
+			all = append(all, v.Name)
+		}
+	}
+	return all
+}
 
 // LookUp records that an agent looked something up, with what was found.
 type LookUp struct {

@@ -79,6 +79,8 @@ type Conversation struct {
 	CustomerRead  int `json:"customerRead,omitempty"`
 	AgentRead     int `json:"agentRead,omitempty"`
 	domain.Recent     // ids of the latest messages and notes
+	// Variables are the names of the context variables that there are (CON-9).
+	Variables []string `json:"variables,omitempty"`
 	// Moods are how the customer's latest messages sounded (SES-10).
 	Moods Moods `json:"moods,omitzero"`
 	// Reasons is what was found when nobody could be asked, without numbers, and

@@ -46,7 +46,7 @@ func (e Started) apply(c *Conversation) {
 	*c = Conversation{
 		ID: e.Conversation, Subject: e.Subject, Visitor: e.Visitor, Contact: e.Contact, Widget: e.Widget,
 		Channel: e.Channel, Mode: e.Mode, Workstream: e.Workstream, Authenticated: e.Authenticated, Terms: e.Terms,
-		Status: StatusOpen, Skills: e.Skills, Invitation: e.Invitation,
+		Status: StatusOpen, Skills: e.Skills, Invitation: e.Invitation, Variables: named(nil, e.Context),
 	}
 }
 

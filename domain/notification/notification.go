@@ -55,6 +55,10 @@ const (
 	FormToast = domain.FormToast
 )
 
+// Untitled is the title of what is raised for somebody who has no number for the
+// visitor; lists name the customer as he is known to the primary agent.
+const Untitled = "Conversation"
+
 // Scenarios (NOT-2).
 const (
 	ScenarioChat          = domain.ScenarioChat

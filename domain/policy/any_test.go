@@ -47,7 +47,7 @@ func TestLaws_AnyCommandOnAnyState(t *testing.T) {
 	t.Run("notification", laws(&notification.Kind, notification.Raise{}, notification.Deliver{}, notification.Display{}, notification.Resolve{}))
 	t.Run("session", laws(&session.Kind, session.Start{}, session.Close{}, session.ArrangeTabs{}, session.KeepDraft{}))
 	t.Run("visitor", laws(&visitor.Kind, visitor.Arrive{}, visitor.Identify{}, visitor.RefuseStart{}, visitor.VisitPage{}, visitor.SearchPhrase{},
-		visitor.ViewArticle{}, visitor.ActCustom{}, visitor.Invite{}, visitor.AcceptInvitation{}, visitor.EndInvitation{}))
+		visitor.ViewArticle{}, visitor.ActCustom{}, visitor.Invite{}, visitor.AcceptInvitation{}, visitor.EndInvitation{}, visitor.Talk{}))
 	t.Run("contact", laws(&contact.Kind, contact.Record{}, contact.Note{}, contact.AddActivity{}, contact.Erase{}))
 	t.Run("case", laws(&cases.Kind, cases.Open{}, cases.Note{}, cases.SetStatus{}))
 	t.Run("workstream", laws(&workstream.Kind, workstream.Create{}, workstream.Reconfigure{}, workstream.SetTemplate{}))

@@ -16,7 +16,7 @@ func toast(id, agent, conversationID, subject, scenario, of string, number int, 
 	if t != nil {
 		show = t.ShowSeconds
 	}
-	title := "Conversation"
+	title := notification.Untitled
 	if number > 0 {
 		title = visitorTitle(number)
 	}

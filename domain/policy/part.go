@@ -21,7 +21,7 @@ func takePart(f domain.Fact) []domain.Intent {
 	case conversation.Invited:
 		return []domain.Intent{to(kindNotification, e.ID, notification.Raise{
 			Agent: e.Agent, Conversation: e.Conversation, Subject: e.Subject, Form: notification.FormAlert, Scenario: domain.ScenarioConsult,
-			Title: "Conversation", Since: e.At, Deadline: e.Deadline, Template: e.Template,
+			Title: notification.Untitled, Since: e.At, Deadline: e.Deadline, Template: e.Template,
 		})}
 	case conversation.InviteEnded:
 		return []domain.Intent{resolveInvite(e.ID, e.Agent, e.Conversation, e.Outcome)}

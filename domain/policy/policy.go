@@ -14,6 +14,7 @@ func All() []domain.Policy {
 		{Name: "workspace", Follow: workspace},
 		{Name: "release", Follow: release},
 		{Name: "presence", Follow: presence},
+		{Name: "invited", Follow: invited},
 		{Name: "identify", Follow: identify},
 		{Name: "disable", Follow: disable},
 		{Name: "gone", Follow: gone},

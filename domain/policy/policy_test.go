@@ -34,7 +34,10 @@ func closed(hold, agentID, why string) domain.Intent {
 }
 
 func TestPolicies_WhatFollowsFromWhat(t *testing.T) {
-	opening := domain.Opening{Conversation: "c", Subject: "visitor-v", Visitor: "v", Contact: "kim"}
+	opening := domain.Opening{Conversation: "c", Subject: "visitor-v", Visitor: "v", Widget: "shop", Contact: "kim"}
+	talk := to("visitor", "v", visitor.Talk{Widget: "shop", At: after(9)})
+	asked := opening
+	asked.Invitation, asked.Contact = "i", ""
 	reserved := func(purpose string) agent.Reserved {
 		return agent.Reserved{Agent: "ana", Hold: "E", Conversation: "c", Turn: 1, Units: 30, Purpose: purpose, Replaces: "D", Countdown: 120, VisitorNumber: 4,
 			At: after(0), Reasons: []agent.Reason{{Code: "chosen", Count: 1}}}
@@ -57,8 +60,9 @@ func TestPolicies_WhatFollowsFromWhat(t *testing.T) {
 		{"PRO-6: an accepted invitation takes the line", domain.Fact{Kind: "visitor", ID: "v", Event: visitor.InvitationAccepted{Visitor: "v", ID: "i", Line: "L", After: "b", Opening: opening}},
 			[]domain.Intent{to("line", "L", line.Take{Opening: opening, After: "b"})}},
 		{"who has the line is started", domain.Fact{Kind: "line", ID: "L", Event: line.Taken{Opening: opening}}, []domain.Intent{to("conversation", "c", conversation.Start{Opening: opening})}},
-		{"a proven contact is told to the visitor", domain.Fact{Kind: "conversation", ID: "c", Event: conversation.Started{Opening: opening}},
-			[]domain.Intent{to("visitor", "v", visitor.Identify{Contact: "kim"})}},
+		{"a proven contact is told to the visitor, who needs no invitation (PRO-5)", domain.Fact{Kind: "conversation", ID: "c", Event: conversation.Started{Opening: opening}, At: after(9)},
+			[]domain.Intent{talk, to("visitor", "v", visitor.Identify{Contact: "kim"})}},
+		{"what began with an invitation withdraws none", domain.Fact{Kind: "conversation", ID: "c", Event: conversation.Started{Opening: asked}, At: after(9)}, nil},
 		{"a linked one as well", domain.Fact{Kind: "conversation", ID: "c", Event: conversation.ContactLinked{Conversation: "c", Contact: "kim", Visitor: "v"}},
 			[]domain.Intent{to("visitor", "v", visitor.Identify{Contact: "kim"})}},
 		{"room for an offer", domain.Fact{Event: reserved(agent.PurposeOffer)}, []domain.Intent{to("conversation", "c", offer, lost)}},

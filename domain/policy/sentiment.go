@@ -17,7 +17,7 @@ func sentiment(f domain.Fact) []domain.Intent {
 	}
 	return []domain.Intent{to(kindNotification, domain.Derive("sentiment", f.EventID), notification.Raise{
 		Role: domain.RoleSupervisor, Conversation: e.Conversation, Form: notification.FormToast, Scenario: domain.ScenarioSentiment,
-		Title: "Conversation", Since: f.At, ShowSeconds: domain.ToastTime,
+		Title: notification.Untitled, Since: f.At, ShowSeconds: domain.ToastTime,
 		Sentiment: &domain.Fall{From: e.Sentiment.Former, To: e.Sentiment.Conversation, Threshold: domain.DefaultThreshold},
 	})}
 }

@@ -19,6 +19,14 @@ func start(f domain.Fact) []domain.Intent {
 	return nil
 }
 
+// invited withdraws the invitation of a visitor who talks already (PRO-5).
+func invited(f domain.Fact) []domain.Intent {
+	if e, ok := f.Event.(conversation.Started); ok && e.Visitor != "" && e.Invitation == "" {
+		return []domain.Intent{to(kindVisitor, e.Visitor, visitor.Talk{Widget: e.Widget, At: f.At})}
+	}
+	return nil
+}
+
 // identify tells a visitor's stream which contact he proved, or was found, to
 // be, so that erasing the contact reaches all that is his.
 func identify(f domain.Fact) []domain.Intent {

@@ -71,7 +71,7 @@ func (cmd Change) Decide(s Settings) ([]Event, error) {
 	case len(presences) > 50:
 		return nil, domain.Invalid("presences", "50 presences at most")
 	case cmd.Grace != 0 && (cmd.Grace < 10 || cmd.Grace > 60*60):
-		return nil, domain.Invalid("grace", "give 10 seconds to 1 hour")
+		return nil, domain.Invalid("graceSeconds", "give 10 seconds to 1 hour")
 	}
 	if _, known := domain.ThresholdOf(cmd.Sentiment); !known {
 		return nil, domain.Refuse("invalid", "SES-10", "give off, slightly_negative, negative or very_negative").On("sentimentThreshold")

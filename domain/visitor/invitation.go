@@ -157,6 +157,25 @@ func (cmd EndInvitation) Decide(v Visitor) ([]Event, error) {
 	return []Event{InvitationEnded{Visitor: v.ID, ID: cmd.ID, Outcome: cmd.Outcome}}, nil
 }
 
+// Talk withdraws the invitation that stands, since a conversation began on the
+// widget (PRO-5). One that was made after it is none of its business.
+type Talk struct {
+	Widget string
+	At     time.Time // when it began
+}
+
+// Decide leaves alone what was accepted: the conversation began with it.
+func (cmd Talk) Decide(v Visitor) ([]Event, error) {
+	i := v.Invitation
+	switch {
+	case i.ID == "", i.Outcome != "", v.Widget != cmd.Widget, i.Deadline.Add(-InvitationLasts).After(cmd.At):
+		return nil, nil
+	case !cmd.At.Before(i.Deadline):
+		return nil, nil // it is over: its timer says so
+	}
+	return []Event{InvitationEnded{Visitor: v.ID, ID: i.ID, Outcome: InvitationWithdrawn}}, nil
+}
+
 // InvitationEnded says that the invitation came to nothing.
 type InvitationEnded struct {
 	Visitor string `json:"visitor"`

@@ -52,6 +52,12 @@ func TestPRO5_AnInvitationStandsSixtySeconds(t *testing.T) {
 		{Name: "a timer after the acceptance", Given: with(accepted), When: end(InvitationExpired, 60)},
 		{Name: "dismissed after the acceptance", Given: with(accepted), When: end(InvitationDismissed, 40), Err: ErrInvitationEnded},
 		{Name: "dismissed twice", Given: with(over(InvitationDismissed)), When: end(InvitationDismissed, 40)},
+		{Name: "he talks already", Given: given, When: Talk{Widget: "shop", At: at(20)}, Then: []Event{over(InvitationWithdrawn)}},
+		{Name: "he talks since before, told late", Given: given, When: Talk{Widget: "shop", At: at(-1)}},
+		{Name: "he talks elsewhere", Given: given, When: Talk{Widget: "app", At: at(20)}},
+		{Name: "he talks when it is over", Given: given, When: Talk{Widget: "shop", At: at(60)}},
+		{Name: "he talks by it", Given: with(accepted), When: Talk{Widget: "shop", At: at(20)}},
+		{Name: "he talks, uninvited", Given: []Event{here}, When: Talk{Widget: "shop", At: at(20)}},
 		{Name: "ended otherwise", Given: given, When: end("ignored", 40), Err: domain.Invalid("outcome", "")},
 	})
 }
