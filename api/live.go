@@ -52,9 +52,11 @@ func (l *LiveFeeds) MayFollow(ctx context.Context, caller Caller, key string) er
 		return errUnseen // what is over is not shown to the customer who returns (PER-6)
 	}
 	ok, err := visible(caller, id, partOf(c),
-		func() (bool, error) {
-			q, _, err := eventstore.Load(ctx, l.Engine, &queue.Kind, c.Queue)
-			return slices.Contains(q.Members, caller.ID), err
+		func() (is bool, err error) {
+			err = eventstore.Look(ctx, l.Engine, &queue.Kind, c.Queue, func(q queue.Queue, _ eventstore.Revision) {
+				is = slices.Contains(q.Members, caller.ID)
+			})
+			return is, err
 		},
 		func() (bool, error) {
 			was, _, err := l.Views.WasPrimary(ctx, id, caller.ID, 0)

@@ -34,7 +34,7 @@ func (s *Server) route(ctx context.Context, ws workstream.Workstream, w widget.W
 	}
 	chosen := fallback
 	rule, err := s.conditions.matching(ws.Settings.Rules, factsOf(*o, shop && open, s.opts.Zone), func(r workstream.Rule) (bool, error) {
-		q, _, err := eventstore.Load(ctx, s.engine, &queue.Kind, r.Queue)
+		q, err := s.queueFor(ctx, r.Queue)
 		if err == nil && q.ID != "" && !q.Deleted {
 			chosen = q
 			return true, nil
@@ -64,9 +64,13 @@ func (s *Server) route(ctx context.Context, ws workstream.Workstream, w widget.W
 	return s.hoursOf(ctx, chosen, shop, begins, o)
 }
 
-// queueFor gives a queue as it is.
-func (s *Server) queueFor(ctx context.Context, id string) (queue.Queue, error) {
-	q, _, err := eventstore.Load(ctx, s.engine, &queue.Kind, id)
+// queueFor gives a queue as it is, but for its members, who may be thousands and
+// would be copied.
+func (s *Server) queueFor(ctx context.Context, id string) (q queue.Queue, err error) {
+	err = eventstore.Look(ctx, s.engine, &queue.Kind, id, func(now queue.Queue, _ eventstore.Revision) {
+		q = now
+		q.Members = nil
+	})
 	return q, err
 }
 

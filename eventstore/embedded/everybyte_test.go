@@ -29,7 +29,7 @@ func damageSeed(t *testing.T) (random *rand.Rand, bytes int) {
 		}
 	}
 	t.Logf("PARLEY_DAMAGE_SEED=%d", seed)
-	bytes = 24
+	bytes = 12
 	if text := os.Getenv("PARLEY_DAMAGE"); text != "" {
 		var err error
 		if bytes, err = strconv.Atoi(text); err != nil {
