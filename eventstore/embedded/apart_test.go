@@ -7,7 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"parley/eventstore"
 )
@@ -133,5 +137,42 @@ func TestFilesOfRecordsThatBreakInUse(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestABackupWhoseRecordsCannotBeWrittenFails copies to another file system, which is
+// full: the backup says so, and the log goes on.
+func TestABackupWhoseRecordsCannotBeWrittenFails(t *testing.T) {
+	mem := vfs.NewMem()
+	for _, what := range []errorfs.OpKind{errorfs.OpFileWrite, errorfs.OpFileSyncData} {
+		var failing atomic.Bool
+		disk := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			full := op.Kind == what && strings.HasPrefix(op.Path, "backup") && strings.HasSuffix(op.Path, apartSuffix)
+			if failing.Load() && (full || op.Kind == errorfs.OpLink) { // a file of another file system is copied
+				return errors.New("no space left on device")
+			}
+			return nil
+		}))
+		l := opened(t, Options{Dir: fmt.Sprint("log", what), FS: disk})
+		grow := func(revision eventstore.Revision) {
+			t.Helper()
+			if _, err := l.Append(t.Context(), "line-1", revision, sample()); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.db.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		grow(eventstore.None)
+		failing.Store(true)
+		var failed *BackupError
+		if err := l.Backup(t.Context(), "backup"); !errors.As(err, &failed) || !strings.Contains(err.Error(), "no space") {
+			t.Errorf("%v: the backup says %v", what, err)
+		}
+		grow(0)
+		failing.Store(false)
+		if err := l.Backup(t.Context(), fmt.Sprint("backup", what)); err != nil {
+			t.Error(err)
+		}
 	}
 }

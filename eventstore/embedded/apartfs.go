@@ -17,13 +17,17 @@ import (
 // apartFS keeps from Pebble what it panics on, of files of records. One that is damaged at
 // its end, or has gone since, is named as it is opened. One that cannot be written is
 // written no further, and the table beside it, which Pebble writes behind it, fails in its
-// place, as does every later one.
+// place, as does every later one. Of a backup Pebble is told all: it may fail without
+// stopping anything.
 type apartFS struct {
 	vfs.FS
+	dir    string // Pebble's own
 	failed *atomic.Pointer[error]
 }
 
-func newApartFS(f vfs.FS) apartFS { return apartFS{FS: f, failed: &atomic.Pointer[error]{}} }
+func newApartFS(f vfs.FS, dir string) apartFS {
+	return apartFS{FS: f, dir: dir, failed: &atomic.Pointer[error]{}}
+}
 
 // Create is part of vfs.FS.
 func (a apartFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
@@ -31,6 +35,8 @@ func (a apartFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, 
 	switch {
 	case err != nil:
 		return nil, err
+	case a.PathDir(name) != a.dir:
+		return f, nil
 	case strings.HasSuffix(name, apartSuffix):
 		return &apartFile{f, a, name}, nil
 	case strings.HasSuffix(name, tableSuffix):

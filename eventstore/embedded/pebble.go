@@ -11,7 +11,7 @@ import (
 // of them come to lie.
 func (l *Log) pebbleOptions(o Options, inner string, found bool) *pebble.Options {
 	p := &pebble.Options{
-		FS:                          &walFS{FS: newApartFS(newAheadFS(o.FS)), dir: inner, stop: l.stop, stopped: l.stoppedBy},
+		FS:                          &walFS{FS: newApartFS(newAheadFS(o.FS), inner), dir: inner, stop: l.stop, stopped: l.stoppedBy},
 		Lock:                        l.lock,
 		Logger:                      quiet{l},
 		EventListener:               l.listener(),
