@@ -134,7 +134,7 @@ func (l *life) rest(ctx context.Context) error {
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	r := &router{engine: l.engine, views: l.views, zone: time.UTC, logger: l.logger}
+	r := &rounds{router: router{engine: l.engine, views: l.views, zone: time.UTC, logger: l.logger}}
 	var calm int
 	var last eventstore.Position
 	for {
