@@ -10,6 +10,7 @@ import (
 // the folder is free.
 func (l *Log) Close() (err error) {
 	l.closed.Do(func() {
+		l.running.Store(false)
 		close(l.closing)
 		if err = l.writerEnded(); err != nil {
 			return

@@ -46,6 +46,9 @@ func OpenCommands(o Options) (*Commands, error) {
 		return nil, locked(o.Dir, err)
 	}
 	c := &Commands{dir: o.Dir, fs: o.FS, lock: lock}
+	if err = takesFiles(o.FS, o.Dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("eventstore: in the folder %s no index of commands can be written: %w", o.Dir, err), lock.Close())
+	}
 	if err = c.open(); err != nil {
 		if err = c.clear(); err == nil {
 			err = c.open()

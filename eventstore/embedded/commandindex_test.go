@@ -110,3 +110,16 @@ func TestADamagedIndexOfCommandsIsMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestAnIndexThatCannotBeWrittenIsTold opens one in a folder that takes no files.
+func TestAnIndexThatCannotBeWrittenIsTold(t *testing.T) {
+	disk := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpCreate {
+			return syscall.EACCES
+		}
+		return nil
+	}))
+	if _, err := OpenCommands(Options{Dir: "index", FS: disk}); !errors.Is(err, syscall.EACCES) || !strings.Contains(err.Error(), "the folder index") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -3,6 +3,8 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -13,9 +15,11 @@ import (
 )
 
 // fatal is what Pebble's fatal errors become: they must not return to Pebble,
-// which would go on from a wrong state. The writer recovers it; in one of
-// Pebble's own goroutines (a manifest that cannot be written) it ends the
-// process, since nothing else keeps files on disk from being deleted wrongly.
+// which would go on from a wrong state. Where this package called Pebble it is
+// recovered. One of Pebble's own goroutines (a manifest that cannot be written)
+// never goes on: it keeps what Pebble holds, so that nothing deletes files on disk
+// wrongly. Open and Close wait for Pebble no longer then; in between the process
+// ends.
 type fatal struct{ err error }
 
 func (f fatal) Error() string { return "eventstore: " + f.err.Error() }
@@ -26,10 +30,51 @@ type quiet struct{ log *Log }
 func (quiet) Infof(string, ...any)  {}
 func (quiet) Errorf(string, ...any) {}
 func (q quiet) Fatalf(format string, args ...any) {
-	err := fmt.Errorf(format, args...)
+	err := said(format, args)
 	q.log.stop(err)
+	if !ours() {
+		if q.log.running.Load() {
+			q.log.fatal(fmt.Errorf("eventstore: the log in %s cannot go on: %w", q.log.dir, err))
+		}
+		select {}
+	}
 	panic(fatal{err})
 }
+
+// said is what Pebble says, which is still the error that it says it of.
+func said(format string, args []any) error {
+	err := fmt.Errorf(format, args...)
+	for _, arg := range args {
+		if cause, ok := arg.(error); ok {
+			return because{err, cause}
+		}
+	}
+	return err
+}
+
+type because struct {
+	error
+	cause error
+}
+
+func (b because) Unwrap() error { return b.cause }
+
+// ours tells whether Pebble, which has just failed, was called by this package, where
+// that is recovered, and not in a goroutine of its own.
+func ours() bool {
+	var callers [256]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])])
+	for more := true; more; {
+		var f runtime.Frame
+		if f, more = frames.Next(); strings.HasPrefix(f.Function, ownName) {
+			return true
+		}
+	}
+	return false
+}
+
+// ownName is how the names of this package's functions begin.
+var ownName = reflect.TypeFor[Log]().PkgPath() + "."
 
 // survive turns Pebble's fatal error into an answer, where nothing else runs yet
 // that could go on from a wrong state.

@@ -118,6 +118,87 @@ func stopsWithout(t *testing.T, suffix string, what errorfs.OpKind) {
 	}
 }
 
+// withoutManifest is a disk on which no manifest can be made or written once it fails.
+func withoutManifest(fs vfs.FS) (disk vfs.FS, failing *atomic.Bool) {
+	failing = &atomic.Bool{}
+	return errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if failing.Load() && (op.Kind == errorfs.OpCreate || op.Kind == errorfs.OpFileWrite) && strings.Contains(op.Path, manifestPrefix) {
+			return syscall.EACCES
+		}
+		return nil
+	})), failing
+}
+
+// TestAStartWithoutAManifestEnds opens a log that was killed, on a disk that takes no
+// manifest: Pebble comes upon it in a goroutine of its own. The start ends and says
+// why, and with the disk well again all is there.
+func TestAStartWithoutAManifestEnds(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	l, err := Open(Options{Dir: "log", FS: mem})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := l.Append(t.Context(), "line-1", eventstore.None, sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := mem.CrashClone(vfs.CrashCloneCfg{})
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	disk, failing := withoutManifest(left)
+	failing.Store(true)
+	if _, err := Open(Options{Dir: "log", FS: disk}); !errors.Is(err, eventstore.ErrStopped) || !errors.Is(err, syscall.EACCES) || !strings.Contains(err.Error(), "MANIFEST create failed") {
+		t.Fatalf("got %v", err)
+	}
+	again := opened(t, Options{Dir: "log", FS: left.CrashClone(vfs.CrashCloneCfg{})})
+	if info, err := again.Info(t.Context()); err != nil || info.Head != done[0].Position {
+		t.Fatalf("the head is %+v, %v", info, err)
+	}
+}
+
+// TestALogWithoutAManifestIsFatal lets the manifest of a log that is in use fail, in a
+// goroutine of Pebble's: whoever ends the process is told why, and nothing more is
+// recorded until he does.
+func TestALogWithoutAManifestIsFatal(t *testing.T) {
+	disk, failing := withoutManifest(vfs.NewMem())
+	told := make(chan error, 1)
+	l, err := Open(Options{Dir: "log", FS: disk, Fatal: func(err error) { told <- err; select {} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Append(t.Context(), "line-1", eventstore.None, sample()); err != nil {
+		t.Fatal(err)
+	}
+	failing.Store(true)
+	if _, err := l.db.AsyncFlush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-told; !errors.Is(err, syscall.EACCES) || !strings.Contains(err.Error(), "the log in log cannot go on") {
+		t.Errorf("it is told %v", err)
+	}
+	if _, err := l.Append(t.Context(), "line-1", 0, sample()); !errors.Is(err, eventstore.ErrStopped) {
+		t.Errorf("an append: %v", err)
+	}
+}
+
+// TestACloseWithoutAManifestEnds closes a log whose manifest fails only then.
+func TestACloseWithoutAManifestEnds(t *testing.T) {
+	t.Parallel() // it waits for Pebble
+	disk, failing := withoutManifest(vfs.NewMem())
+	l, err := Open(Options{Dir: "log", FS: disk, Fatal: func(err error) { t.Errorf("it is fatal: %v", err) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Append(t.Context(), "line-1", eventstore.None, sample()); err != nil {
+		t.Fatal(err)
+	}
+	failing.Store(true)
+	if err := l.Close(); !errors.Is(err, syscall.EACCES) || !strings.Contains(err.Error(), "stays locked") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestABackupThatFailsLeavesNothing lets the disk of a backup be full at each of
 // its writes in turn: the error says so, nothing stays, the log goes on.
 func TestABackupThatFailsLeavesNothing(t *testing.T) {

@@ -41,6 +41,16 @@ func makeFolder(f vfs.FS, dir string) error {
 	}
 }
 
+// takesFiles tells of a folder in which no file can be made.
+func takesFiles(f vfs.FS, dir string) error {
+	name := f.PathJoin(dir, "tried")
+	file, err := f.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), f.Remove(name))
+}
+
 func syncFolder(f vfs.FS, dir string) error {
 	d, err := f.OpenDir(dir)
 	if err != nil {

@@ -33,6 +33,9 @@ type Options struct {
 	// commands and streams are on record: 6 MiB for each 4 million of them, 100 MiB
 	// at most for either.
 	CacheBytes int64
+	// Fatal is told what only the end of the process keeps from doing damage on the
+	// disk, and does not return; nil panics.
+	Fatal func(error)
 
 	// unsynced leaves out the sync. Only tests set it, to show that they
 	// would notice.
@@ -69,6 +72,8 @@ type Log struct {
 
 	stopped atomic.Pointer[error] // why no more is written
 	halt    chan struct{}         // closed when stopped
+	running atomic.Bool           // it is open, and not being closed
+	fatal   func(error)
 	closing chan struct{}
 	closed  sync.Once
 	reading sync.RWMutex // held while Pebble is read, and by Close for good
@@ -84,6 +89,9 @@ func (o *Options) complete() {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Fatal == nil {
+		o.Fatal = func(err error) { panic(err) }
+	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = cacheBytes
 	}
@@ -98,7 +106,7 @@ func (o *Options) complete() {
 // Open opens the log in a folder, or makes it.
 func Open(o Options) (*Log, error) {
 	o.complete()
-	l := &Log{dir: o.Dir, fs: o.FS, closing: make(chan struct{}), halt: make(chan struct{}), learnAfter: o.learnAfter}
+	l := &Log{dir: o.Dir, fs: o.FS, closing: make(chan struct{}), halt: make(chan struct{}), learnAfter: o.learnAfter, fatal: o.Fatal}
 	is, found, err := readFormat(o.FS, o.Dir)
 	if err != nil {
 		return nil, err
@@ -121,6 +129,7 @@ func Open(o Options) (*Log, error) {
 	if err := l.open(o, inner, is, found); err != nil {
 		return nil, errors.Join(err, l.abandon())
 	}
+	l.running.Store(true)
 	go l.writer.run()
 	return l, nil
 }
@@ -219,7 +228,7 @@ const openGrace = time.Second
 // log before it knows its own format: that one does not say how far the disk had
 // it, so that damage could look like the end. The next one does.
 func (l *Log) initial(o Options, inner string) error {
-	db, err := pebble.Open(inner, l.pebbleOptions(o, inner, false))
+	db, err := l.openPebble(inner, l.pebbleOptions(o, inner, false))
 	if err != nil {
 		return err
 	}
