@@ -27,12 +27,19 @@ type activeFile struct {
 }
 
 // openCatalogue opens it, and makes it anew when it is unreadable: then all
-// projections are built again.
+// projections are built again. A file that may not be read and written stays, and is
+// told: it knows what was paused.
 func openCatalogue(dir string) (*catalogue, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("projections: %w", err)
 	}
+	if err := takesFiles(dir); err != nil {
+		return nil, err
+	}
 	path := filepath.Join(dir, "catalogue.db")
+	if err := writable(path); err != nil {
+		return nil, err
+	}
 	c, err := connectCatalogue(dir, path)
 	if err == nil {
 		_, unread := c.all()

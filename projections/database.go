@@ -106,7 +106,11 @@ func (d *database) finish(p *Projection) error {
 
 // openDatabase opens an existing file and reads what it says of itself.
 func openDatabase(path string) (*database, checkpoint, error) {
-	d, err := connect(path, toWrite)
+	err := writable(path)
+	var d *database
+	if err == nil {
+		d, err = connect(path, toWrite)
+	}
 	if err != nil {
 		return nil, checkpoint{}, fmt.Errorf("%w: %w", errUnusable, err)
 	}

@@ -53,6 +53,38 @@ func openSQLite(path string) (*sql.DB, error) {
 	return db, nil
 }
 
+// writable tells of a file that cannot be written: SQLite would open it to read, and
+// refuse the first write. Nobody else in this process has it open, or he would lose
+// his locks.
+func writable(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("projections: %w", err)
+	}
+	return nil
+}
+
+// takesFiles tells of a folder in which no file can be made.
+func takesFiles(dir string) error {
+	f, err := os.CreateTemp(dir, ".tried-*")
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	if failed, ok := errors.AsType[*os.PathError](err); ok {
+		err = failed.Err // nobody knows the file's name
+	}
+	if err != nil {
+		return fmt.Errorf("projections: in the folder %s no view can be written: %w", dir, err)
+	}
+	return nil
+}
+
 // removeSQLite deletes a database file and what SQLite keeps beside it.
 func removeSQLite(path string) error {
 	for _, suffix := range []string{"", "-wal", "-shm"} {
