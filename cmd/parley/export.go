@@ -109,7 +109,7 @@ func exportFile(ctx context.Context, l *local, asked exportAsked, output string,
 	case errors.Is(err, os.ErrExist):
 		return 0, fmt.Errorf("%s is there already: name another file, or go on with it by --continue", output)
 	case err != nil:
-		return 0, err
+		return 0, fmt.Errorf("--output: %w: name a file that can be written", err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	if goOn {

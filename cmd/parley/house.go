@@ -50,7 +50,7 @@ func openHouse(ctx context.Context, cfg *config, logger *slog.Logger) (h *house,
 	h = &house{cfg: cfg, logger: logger, run: uuid.Must(uuid.NewV7()).String()}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, h.close())
+			err = errors.Join(cfg.usable(err), h.close())
 		}
 	}()
 	if err := os.MkdirAll(cfg.data, 0o700); err != nil {
@@ -133,7 +133,7 @@ func (h *house) options() api.Options {
 func (h *house) close() error {
 	var errs []error
 	for i := len(h.opened) - 1; i >= 0; i-- {
-		errs = append(errs, h.opened[i].Close())
+		errs = append(errs, h.cfg.usable(h.opened[i].Close()))
 	}
 	h.opened = nil
 	return errors.Join(errs...)

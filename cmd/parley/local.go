@@ -44,7 +44,7 @@ func withLocal(ctx context.Context, cfg *config, errs io.Writer, do func(context
 	}
 	fresh, err := cfg.fresh()
 	if err != nil {
-		return err
+		return cfg.usable(err)
 	}
 	defer func() {
 		if err != nil && cfg.make {
@@ -58,7 +58,7 @@ func withLocal(ctx context.Context, cfg *config, errs io.Writer, do func(context
 	defer func() { err = errors.Join(err, h.close()) }()
 	socket, err := api.ListenSocket(cfg.socket())
 	if err != nil {
-		return err
+		return cfg.usable(err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -70,7 +70,7 @@ func serve(ctx context.Context, cfg *config, out, errs io.Writer, ready func(ctx
 	tcp = room.Bound(tcp)
 	socket, err := api.ListenSocket(cfg.socket())
 	if err != nil {
-		return errors.Join(err, tcp.Close())
+		return errors.Join(cfg.usable(err), tcp.Close())
 	}
 	if err := h.join(ctx); err != nil {
 		return errors.Join(err, tcp.Close(), socket.Close())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync/atomic"
 
@@ -39,13 +40,20 @@ func (h *house) openLog(ctx context.Context) (err error) {
 		}
 	} else if err = errors.Join(h.cfg.whole(), h.hold(embedded.HoldCommands, h.cfg.index())); err == nil {
 		// So has who serves a log elsewhere from this folder.
-		h.log, err = embedded.Open(embedded.Options{Dir: h.cfg.log()})
+		h.log, err = embedded.Open(embedded.Options{Dir: h.cfg.log(), Fatal: h.fatal})
 	}
 	if err != nil {
 		return err
 	}
 	h.opened = append(h.opened, h.log)
 	return nil
+}
+
+// fatal ends the process beside a log that would do damage if it went on. What was
+// answered is on the disk.
+func (h *house) fatal(err error) {
+	h.logger.Error("this process ends: start it again once that is mended", "error", h.cfg.usable(err))
+	os.Exit(exitFail)
 }
 
 // hold keeps others from a folder until the house is closed.
