@@ -19,8 +19,8 @@ import (
 const visitorTokenTime = 30 * 24 * time.Hour
 
 // ArriveAtWidget makes a browser a visitor. It is the one command that nobody
-// has to be signed in for, so it is bounded by the address it comes from, and
-// a key of it names nothing: whoever guessed one would be given the visitor.
+// has to be signed in for, so it is bounded by the address it comes from. A
+// stranger's key names nothing: whoever guessed it would be given the visitor.
 func (s *Server) ArriveAtWidget(ctx context.Context, r ArriveAtWidgetRequestObject) (ArriveAtWidgetResponseObject, error) {
 	w, _, err := eventstore.Load(ctx, s.engine, &widget.Kind, r.Widget)
 	switch {
@@ -32,16 +32,20 @@ func (s *Server) ArriveAtWidget(ctx context.Context, r ArriveAtWidgetRequestObje
 		return nil, &domain.Error{Code: "forbidden", Field: "Origin", Message: "the widget does not stand on this page: an administrator names its origins"}
 	}
 	m := s.meta(ctx)
-	id := CallerOf(ctx).ID
-	if !CallerOf(ctx).Is(domain.RoleVisitor) {
+	caller := CallerOf(ctx)
+	id := caller.ID
+	switch {
+	case caller.public:
 		fresh, err := uuid.NewV7()
 		if err != nil {
 			return nil, err
 		}
 		id = fresh.String()
-	}
-	if CallerOf(ctx).public {
 		m.Command, m.Actor = uuid.Nil, domain.Actor{ID: id, Role: domain.RoleVisitor}
+	case !caller.Is(domain.RoleVisitor):
+		if id, err = s.ownID(ctx, nil, "visitor"); err != nil {
+			return nil, err
+		}
 	}
 	var device visitor.Device
 	if r.Body != nil && r.Body.Device != nil {
@@ -54,9 +58,9 @@ func (s *Server) ArriveAtWidget(ctx context.Context, r ArriveAtWidgetRequestObje
 	if err != nil {
 		return nil, err
 	}
-	claims := Claims{Role: domain.RoleVisitor, Widget: w.ID, Conversation: CallerOf(ctx).Conversation}
+	claims := Claims{Role: domain.RoleVisitor, Widget: w.ID, Conversation: caller.Conversation}
 	claims.Subject = id
-	lasts := s.visitorTokenLasts(CallerOf(ctx))
+	lasts := s.visitorTokenLasts(caller)
 	token, err := s.tokens.MintClaims(claims, lasts)
 	if err != nil {
 		return nil, err
