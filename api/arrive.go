@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -68,17 +69,21 @@ func (s *Server) ArriveAtWidget(ctx context.Context, r ArriveAtWidgetRequestObje
 	return ArriveAtWidget201JSONResponse{Visitor: id, Token: token, Expires: s.now().Add(lasts), Position: s.at(ctx, out.Position)}, nil
 }
 
-// deviceOf reads what a page tells of the browser, within bounds.
+// deviceOf reads what a page tells of the browser, within the contract's bounds.
 func deviceOf(d VisitorDevice) (visitor.Device, error) {
 	device := visitor.Device{
 		Browser: domain.Personal(lo.FromPtr(d.Browser)), System: domain.Personal(lo.FromPtr(d.System)),
 		Language: domain.Personal(lo.FromPtr(d.Language)), Location: domain.Personal(lo.FromPtr(d.Location)),
 	}
-	for field, text := range map[string]domain.Personal{
-		"device.browser": device.Browser, "device.system": device.System, "device.language": device.Language, "device.location": device.Location,
+	for _, one := range []struct {
+		field string
+		text  domain.Personal
+		most  int
+	}{
+		{"browser", device.Browser, 256}, {"system", device.System, 256}, {"language", device.Language, 64}, {"location", device.Location, 256},
 	} {
-		if len([]rune(string(text))) > 256 {
-			return device, domain.Invalid(field, "256 characters at most")
+		if len([]rune(string(one.text))) > one.most {
+			return device, domain.Invalid("device."+one.field, strconv.Itoa(one.most)+" characters at most")
 		}
 	}
 	return device, nil
