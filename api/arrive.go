@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,8 +20,8 @@ import (
 const visitorTokenTime = 30 * 24 * time.Hour
 
 // ArriveAtWidget makes a browser a visitor. It is the one command that nobody
-// has to be signed in for, so it is bounded by the address it comes from, and
-// a key of it names nothing: whoever guessed one would be given the visitor.
+// has to be signed in for, so it is bounded by the address it comes from. A
+// stranger's key names nothing: whoever guessed it would be given the visitor.
 func (s *Server) ArriveAtWidget(ctx context.Context, r ArriveAtWidgetRequestObject) (ArriveAtWidgetResponseObject, error) {
 	w, _, err := eventstore.Load(ctx, s.engine, &widget.Kind, r.Widget)
 	switch {
@@ -32,16 +33,20 @@ func (s *Server) ArriveAtWidget(ctx context.Context, r ArriveAtWidgetRequestObje
 		return nil, &domain.Error{Code: "forbidden", Field: "Origin", Message: "the widget does not stand on this page: an administrator names its origins"}
 	}
 	m := s.meta(ctx)
-	id := CallerOf(ctx).ID
-	if !CallerOf(ctx).Is(domain.RoleVisitor) {
+	caller := CallerOf(ctx)
+	id := caller.ID
+	switch {
+	case caller.public:
 		fresh, err := uuid.NewV7()
 		if err != nil {
 			return nil, err
 		}
 		id = fresh.String()
-	}
-	if CallerOf(ctx).public {
 		m.Command, m.Actor = uuid.Nil, domain.Actor{ID: id, Role: domain.RoleVisitor}
+	case !caller.Is(domain.RoleVisitor):
+		if id, err = s.ownID(ctx, nil, "visitor"); err != nil {
+			return nil, err
+		}
 	}
 	var device visitor.Device
 	if r.Body != nil && r.Body.Device != nil {
@@ -54,9 +59,9 @@ func (s *Server) ArriveAtWidget(ctx context.Context, r ArriveAtWidgetRequestObje
 	if err != nil {
 		return nil, err
 	}
-	claims := Claims{Role: domain.RoleVisitor, Widget: w.ID, Conversation: CallerOf(ctx).Conversation}
+	claims := Claims{Role: domain.RoleVisitor, Widget: w.ID, Conversation: caller.Conversation}
 	claims.Subject = id
-	lasts := s.visitorTokenLasts(CallerOf(ctx))
+	lasts := s.visitorTokenLasts(caller)
 	token, err := s.tokens.MintClaims(claims, lasts)
 	if err != nil {
 		return nil, err
@@ -64,17 +69,21 @@ func (s *Server) ArriveAtWidget(ctx context.Context, r ArriveAtWidgetRequestObje
 	return ArriveAtWidget201JSONResponse{Visitor: id, Token: token, Expires: s.now().Add(lasts), Position: s.at(ctx, out.Position)}, nil
 }
 
-// deviceOf reads what a page tells of the browser, within bounds.
+// deviceOf reads what a page tells of the browser, within the contract's bounds.
 func deviceOf(d VisitorDevice) (visitor.Device, error) {
 	device := visitor.Device{
 		Browser: domain.Personal(lo.FromPtr(d.Browser)), System: domain.Personal(lo.FromPtr(d.System)),
 		Language: domain.Personal(lo.FromPtr(d.Language)), Location: domain.Personal(lo.FromPtr(d.Location)),
 	}
-	for field, text := range map[string]domain.Personal{
-		"device.browser": device.Browser, "device.system": device.System, "device.language": device.Language, "device.location": device.Location,
+	for _, one := range []struct {
+		field string
+		text  domain.Personal
+		most  int
+	}{
+		{"browser", device.Browser, 256}, {"system", device.System, 256}, {"language", device.Language, 64}, {"location", device.Location, 256},
 	} {
-		if len([]rune(string(text))) > 256 {
-			return device, domain.Invalid(field, "256 characters at most")
+		if len([]rune(string(one.text))) > one.most {
+			return device, domain.Invalid("device."+one.field, strconv.Itoa(one.most)+" characters at most")
 		}
 	}
 	return device, nil

@@ -205,6 +205,9 @@ func (f *feed) run(ctx context.Context, head eventstore.Position) (err error) {
 	if err := f.write([]byte("retry: 2000\n"), f.cursor()); err != nil {
 		return err
 	}
+	if err := readUntil(f.rc, time.Time{}); err != nil { // a body, if one was sent, is past: what is read now is that the client leaves
+		return err
+	}
 	if err := f.catchUp(ctx, head); err != nil {
 		return err
 	}

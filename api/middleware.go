@@ -156,15 +156,17 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 				return err
 			}
 		}
+		if !op.Streamed {
+			if err := s.readBody(c, one); err != nil {
+				return err
+			}
+		}
 		if op.Raw { // it bounds its own time
 			rc := http.NewResponseController(c.Response())
 			if err := rc.SetWriteDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 				return err
 			}
 			return next(c)
-		}
-		if err := s.readBody(c, one); err != nil {
-			return err
 		}
 		if s.opts.Limits.Wait > 0 {
 			ctx, cancel := context.WithTimeout(c.Request().Context(), s.opts.Limits.Wait)
@@ -195,6 +197,29 @@ const (
 	lastBodyTime = 2 * time.Second
 )
 
+// boundBody bounds how long the body of a request may take, whoever sends it and
+// whether or not it is read: an answer goes out only behind the body, so that
+// one which does not come would hold the connection for ever. A streamed one
+// bounds each wait for more instead.
+func boundBody(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().ContentLength != 0 {
+			if err := readUntil(http.NewResponseController(c.Response()), time.Now().Add(bodyTime)); err != nil {
+				return err
+			}
+		}
+		return next(c)
+	}
+}
+
+// readUntil bounds what is read from now on, where the connection knows deadlines.
+func readUntil(rc *http.ResponseController, at time.Time) error {
+	if err := rc.SetReadDeadline(at); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}
+
 // brokenOff says why a body did not arrive.
 func brokenOff(err error) error {
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
@@ -224,9 +249,6 @@ func (s *Server) readBody(c echo.Context, one *call) error {
 			reader = http.MaxBytesReader(c.Response(), r.Body, s.opts.Limits.Body)
 		}
 		rc := http.NewResponseController(c.Response())
-		if err := rc.SetReadDeadline(time.Now().Add(bodyTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			return err
-		}
 		stopping := context.AfterFunc(s.stopping, func() {
 			_ = rc.SetReadDeadline(time.Now().Add(lastBodyTime)) // where none is supported none was set
 		})
@@ -238,7 +260,7 @@ func (s *Server) readBody(c echo.Context, one *call) error {
 		if err != nil {
 			return brokenOff(err)
 		}
-		if err := rc.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		if err := readUntil(rc, time.Time{}); err != nil {
 			return err
 		}
 	}

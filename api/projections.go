@@ -158,7 +158,6 @@ func (s *Server) workOn(c echo.Context, work func(ctx context.Context, b project
 	defer cancel()
 	defer context.AfterFunc(s.stopping, cancel)()
 	var b projectionChoice
-	c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, 1<<16)
 	if err := c.Bind(&b); err != nil {
 		return err
 	}

@@ -35,3 +35,30 @@ func TestAPI1_ARepeatIsAnsweredWhateverHappenedSince(t *testing.T) {
 		t.Error("a repeat recorded something")
 	}
 }
+
+// TestAPI1_ARepeatedArrivalMakesNoSecondVisitor: a service that heard no answer
+// asks again for the browser it speaks for. A stranger's key is nobody's, or
+// whoever guessed it would be given the visitor.
+func TestAPI1_ARepeatedArrivalMakesNoSecondVisitor(t *testing.T) {
+	h := newHouse(t)
+	seed(h)
+	arrive := step{As: "service:shop", Do: "POST /v1/widgets/shop/visitors", Key: "k", Body: `{"device":{"browser":"Firefox"}}`, Status: 201}
+	first := h.ask(arrive)["visitor"].(string)
+	before := h.head()
+	arrive.Contains = []string{`"visitor":"` + first + `"`}
+	h.run(arrive)
+	if h.head() != before {
+		t.Error("a repeat recorded something")
+	}
+	other := arrive
+	other.Body, other.Status, other.Contains = `{"device":{"browser":"Safari"}}`, 422, []string{`"code":"idempotency_key_reused"`}
+	h.run(other)
+	arrive.Contains = nil
+	for _, who := range []string{"service:desk", ""} {
+		arrive.As = who
+		one, next := h.ask(arrive)["visitor"], h.ask(arrive)["visitor"]
+		if one == first || (who == "") == (one == next) {
+			t.Errorf("%q is given %s, then %s", who, one, next)
+		}
+	}
+}

@@ -151,7 +151,7 @@ func (s *Server) mount() error {
 	e.Binder = strictJSON{}
 	e.HTTPErrorHandler = func(err error, c echo.Context) { s.answer(c, err) }
 	e.Pre(asSent)
-	e.Use(s.observe, s.cors, s.admit)
+	e.Use(s.observe, boundBody, s.cors, s.admit)
 	RegisterHandlers(e, NewStrictHandler(s, nil))
 	raw := s.rawRoutes()
 	for _, op := range s.spec.operations {

@@ -112,6 +112,7 @@ type operation struct {
 	Raw              bool   // served by a route of its own, not by the generated server
 	Feed             bool   // raw, and server-sent events
 	Body             bool   // a body is required
+	Streamed         bool   // raw, and what it does goes on while the body comes: lines of text, and no one value
 	Public           bool   // nobody has to be signed in
 	Spec             *specOperation
 
@@ -162,10 +163,11 @@ func readSpec(text []byte) (*spec, error) {
 			o.Parameters = append(slices.Clone(item.Parameters), o.Parameters...)
 			s.operations = append(s.operations, operation{
 				ID: o.OperationID, Method: method, Path: path, Route: braces.ReplaceAllString(path, ":$1"),
-				Raw:    slices.Contains(o.Tags, "feed") || slices.Contains(o.Tags, "raw"),
-				Feed:   slices.Contains(o.Tags, "feed"),
-				Body:   o.RequestBody != nil && o.RequestBody.Required,
-				Public: o.Security != nil && len(*o.Security) == 0, Spec: o, query: s.queryOf(o),
+				Raw:      slices.Contains(o.Tags, "feed") || slices.Contains(o.Tags, "raw"),
+				Feed:     slices.Contains(o.Tags, "feed"),
+				Body:     o.RequestBody != nil && o.RequestBody.Required,
+				Streamed: o.RequestBody != nil && o.RequestBody.Content["application/json"].Schema.Type == "string",
+				Public:   o.Security != nil && len(*o.Security) == 0, Spec: o, query: s.queryOf(o),
 			})
 		}
 	}

@@ -178,5 +178,8 @@ func TestAPI1_WhatIsWrongIsRefusedAndNothingRecorded(t *testing.T) {
 		step{As: "${vt}", Do: "POST /v1/visitors/${v}/actions", Body: `{"type":"danced"}`, Status: 400, Contains: []string{`"field":"type"`}},
 		step{Do: "POST /v1/widgets/none/visitors", Status: 404, Contains: []string{`"code":"widget_unknown"`}},
 		step{As: "agent:anna", Do: "POST /v1/widgets/shop/visitors", Status: 403},
+		step{Do: "POST /v1/widgets/shop/visitors", Body: `{"device":{"language":"` + strings.Repeat("x", 65) + `"}}`, Status: 400, Contains: []string{`"field":"device.language"`, "64 characters"}},
+		step{Do: "POST /v1/widgets/shop/visitors", Body: `{"device":{"browser":"` + strings.Repeat("x", 257) + `"}}`, Status: 400, Contains: []string{`"field":"device.browser"`}},
+		step{Do: "POST /v1/widgets/shop/visitors", Body: `{"device":{"browser":"` + strings.Repeat("x", 256) + `","language":"` + strings.Repeat("x", 64) + `"}}`, Status: 201},
 	)
 }
