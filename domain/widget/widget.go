@@ -4,6 +4,7 @@ package widget
 
 import (
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"parley/domain"
@@ -62,12 +63,32 @@ func (cmd Configure) Decide(w Widget) ([]Event, error) {
 		return nil, domain.Invalid("origins", "50 origins at most")
 	case slices.ContainsFunc(cmd.Origins, func(origin string) bool { return utf8.RuneCountInString(origin) > 253 }):
 		return nil, domain.Invalid("origins", "an origin has 253 characters at most")
+	case slices.ContainsFunc(cmd.Origins, func(origin string) bool { return !sent(origin) }):
+		return nil, domain.Invalid("origins", "give each as a browser sends it: https://shop.example, in small letters, with a port only where it is not the usual one, and no path")
 	case w.ID != "" && w.Workstream == cmd.Workstream && w.Proactive == cmd.Proactive && slices.Equal(w.Origins, cmd.Origins) && w.Hours == cmd.Hours:
 		return nil, nil
 	case cmd.Hours != "" && !domain.ValidID(cmd.Hours):
 		return nil, domain.Invalid("hours", "give the id of operating hours")
 	}
 	return []Event{Configured{Widget: cmd.ID, Workstream: cmd.Workstream, Proactive: cmd.Proactive, Origins: cmd.Origins, Hours: cmd.Hours}}, nil
+}
+
+// sent tells whether a browser could send it as a page's origin: what none sends
+// would keep the widget off the page it is meant for.
+func sent(origin string) bool {
+	if origin == "null" { // a page without an origin, as in some apps
+		return true
+	}
+	scheme, host, _ := strings.Cut(origin, "://")
+	if scheme == "" || host == "" || strings.Trim(scheme, "abcdefghijklmnopqrstuvwxyz0123456789+-.") != "" {
+		return false
+	}
+	if usual := map[string]string{"http": ":80", "https": ":443"}[scheme]; usual != "" && strings.HasSuffix(host, usual) {
+		return false
+	}
+	return !strings.ContainsFunc(host, func(r rune) bool {
+		return r <= ' ' || r > '~' || r >= 'A' && r <= 'Z' || strings.ContainsRune(`/\?#@`, r)
+	})
 }
 
 // Configured says where the widget leads from now on.
