@@ -2393,7 +2393,7 @@ type WidgetSetup struct {
 	// Hours The id of operating hours; none is round the clock.
 	Hours *string `json:"hours,omitempty"`
 
-	// Origins The pages it may stand on, each as browsers send it (https://shop.example); any when there is none.
+	// Origins The pages it may stand on, each as browsers send it, with scheme and host and without a path; any when there is none.
 	Origins *[]string `json:"origins,omitempty"`
 
 	// Proactive Visitors may be invited to chat.
