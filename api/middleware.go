@@ -190,8 +190,9 @@ func (s *Server) enter(r *http.Request, op operation) (Caller, error) {
 	return caller, authorize(op, caller)
 }
 
-// bodyTime is how long a body may take to arrive, and lastBodyTime how long once the
-// server is stopping, which would else wait for it until its grace is over.
+// bodyTime is how long a body may take to arrive, and lastBodyTime how long once
+// nobody reads it, or the server is stopping, which would else wait for it until its
+// grace is over.
 const (
 	bodyTime     = 30 * time.Second
 	lastBodyTime = 2 * time.Second
@@ -199,15 +200,21 @@ const (
 
 // boundBody bounds how long the body of a request may take, whoever sends it and
 // whether or not it is read: an answer goes out only behind the body, so that
-// one which does not come would hold the connection for ever. A streamed one
-// bounds each wait for more instead.
+// one which does not come would hold the connection for ever, and the end of the
+// server. What nobody has read by the time of the answer is waited for a moment
+// only. A streamed one bounds each wait for more instead.
 func boundBody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Request().ContentLength != 0 {
-			if err := readUntil(http.NewResponseController(c.Response()), time.Now().Add(bodyTime)); err != nil {
-				return err
-			}
+		if c.Request().ContentLength == 0 {
+			return next(c)
 		}
+		rc := http.NewResponseController(c.Response())
+		if err := readUntil(rc, time.Now().Add(bodyTime)); err != nil {
+			return err
+		}
+		defer func() {
+			_ = rc.SetReadDeadline(time.Now().Add(lastBodyTime)) // where none is supported none was set
+		}()
 		return next(c)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 
 	_ "modernc.org/sqlite" // SQLite in pure Go: one binary, no server
 )
@@ -72,7 +73,7 @@ func writable(path string) error {
 
 // takesFiles tells of a folder in which no file can be made.
 func takesFiles(dir string) error {
-	f, err := os.CreateTemp(dir, ".tried-*")
+	f, err := os.Create(filepath.Join(dir, ".tried")) // the same each time: one that a kill left behind is written over
 	if err == nil {
 		err = errors.Join(f.Close(), os.Remove(f.Name()))
 	}
