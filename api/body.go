@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"mime"
 	"reflect"
@@ -45,7 +44,7 @@ func (strictJSON) Bind(into any, c echo.Context) error {
 	if err := d.Decode(into); err != nil {
 		return invalidBody(err)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+	if len(bytes.TrimLeft(body[d.InputOffset():], " \t\r\n")) > 0 {
 		return &domain.Error{Code: "invalid_body", Message: "something follows the JSON value: send one value"}
 	}
 	return checkFields(body, reflect.TypeOf(into))

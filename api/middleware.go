@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -86,11 +87,15 @@ func correlate(given string) uuid.UUID {
 }
 
 // secure sets the headers that keep browsers from doing what nobody wants.
-func secure(h http.Header) {
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+func secure(h http.Header) { maps.Copy(h, securing) }
+
+// securing are the same for all answers; their names are written as Set writes
+// them, and whoever sets one anew replaces its list.
+var securing = http.Header{
+	"X-Content-Type-Options":  {"nosniff"},
+	"X-Frame-Options":         {"DENY"},
+	"Referrer-Policy":         {"no-referrer"},
+	"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"},
 }
 
 // corsHeaders are those that a widget's page may send, and read.
@@ -213,7 +218,9 @@ func boundBody(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		defer func() {
-			_ = rc.SetReadDeadline(time.Now().Add(lastBodyTime)) // where none is supported none was set
+			if !callOf(c.Request().Context()).read {
+				_ = rc.SetReadDeadline(time.Now().Add(lastBodyTime)) // where none is supported none was set
+			}
 		}()
 		return next(c)
 	}
@@ -267,6 +274,7 @@ func (s *Server) readBody(c echo.Context, one *call) error {
 		if err != nil {
 			return brokenOff(err)
 		}
+		one.read = true
 		if err := readUntil(rc, time.Time{}); err != nil {
 			return err
 		}
@@ -274,7 +282,7 @@ func (s *Server) readBody(c echo.Context, one *call) error {
 	if err := validBody(body); err != nil {
 		return err
 	}
-	one.bodyHash = hashBody(s.bodies, r.Method, r.URL.Path, body)
+	one.bodyHash = s.bodies.hash(r.Method, r.URL.Path, body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
 	return nil

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"hash"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -27,6 +29,7 @@ type call struct {
 	bodyHash    []byte      // HMAC of method, path and body; nil for queries
 	ifMatch     string      // If-Match; empty without one
 	header      http.Header // the answer's
+	read        bool        // the body, to its end
 }
 
 type callKey struct{}
@@ -54,11 +57,7 @@ func (s *Server) meta(ctx context.Context) eventstore.Meta {
 // commandID derives the command's id; the role is part of the caller's name,
 // since an agent and a visitor may share an id.
 func commandID(a domain.Actor, key string) uuid.UUID {
-	id, err := uuid.Parse(domain.Derive(a.Role, a.ID, key))
-	if err != nil {
-		return uuid.Nil // cannot be: what Derive makes is a UUID
-	}
-	return id
+	return domain.DeriveBytes(a.Role, a.ID, key)
 }
 
 // idempotencyKey reads the key of a command: 1 to 255 visible ASCII characters.
@@ -78,10 +77,18 @@ func idempotencyKey(h http.Header) (string, error) {
 	return key, nil
 }
 
-// hashBody makes the HMAC by which a reused key with another body is found,
+// bodyHasher makes the HMACs by which a reused key with another body is found,
 // without keeping the body.
-func hashBody(secret []byte, method, path string, body []byte) []byte {
-	h := hmac.New(sha256.New, secret)
+type bodyHasher struct{ free sync.Pool } // of hash.Hash
+
+func newBodyHasher(secret []byte) *bodyHasher {
+	return &bodyHasher{sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
+}
+
+func (b *bodyHasher) hash(method, path string, body []byte) []byte {
+	h := b.free.Get().(hash.Hash)
+	defer b.free.Put(h)
+	h.Reset()
 	h.Write([]byte(method + "\n" + path + "\n"))
 	h.Write(body)
 	return h.Sum(nil)

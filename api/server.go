@@ -72,7 +72,7 @@ type Server struct {
 	opts       Options
 	engine     *eventstore.Engine
 	store      string // the log's name
-	bodies     []byte // the secret of body hashes
+	bodies     *bodyHasher
 	logger     *slog.Logger
 	tokens     *Tokens
 	buckets    *buckets
@@ -129,7 +129,7 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		opts: opts, engine: opts.Engine, store: info.Store, bodies: bodies, logger: opts.Logger, tokens: tokens,
+		opts: opts, engine: opts.Engine, store: info.Store, bodies: newBodyHasher(bodies), logger: opts.Logger, tokens: tokens,
 		buckets: newBuckets(opts.Limits, opts.Now), metrics: newMetrics(opts.Engine.Log, opts.Followers),
 		spec: described, operations: map[string]operation{}, routes: map[string]bool{},
 		dispatcher: &dispatcher{
