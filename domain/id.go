@@ -4,7 +4,6 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"strconv"
-	"strings"
 )
 
 // namespace is the root of all derived ids; a random UUID, chosen once.
@@ -14,13 +13,7 @@ var namespace = [16]byte{0x5e, 0x0b, 0x1c, 0x2e, 0x8a, 0x54, 0x5f, 0x7d, 0x9c, 0
 // caused by the same things gets the same id, so that a repeat hits the same
 // stream.
 func Derive(parts ...string) string {
-	h := sha1.New()
-	h.Write(namespace[:])
-	h.Write([]byte(strings.Join(parts, "|")))
-	var u [16]byte
-	copy(u[:], h.Sum(nil))
-	u[6] = u[6]&0x0f | 0x50
-	u[8] = u[8]&0x3f | 0x80
+	u := DeriveBytes(parts...)
 	var text [36]byte
 	hex.Encode(text[0:8], u[0:4])
 	hex.Encode(text[9:13], u[4:6])
@@ -29,6 +22,23 @@ func Derive(parts ...string) string {
 	hex.Encode(text[24:36], u[10:16])
 	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
 	return string(text[:])
+}
+
+// DeriveBytes is Derive, as the sixteen bytes of the UUID.
+func DeriveBytes(parts ...string) (u [16]byte) {
+	text := make([]byte, 0, 256) // what most parts come to: it need not be asked for
+	text = append(text, namespace[:]...)
+	for i, part := range parts {
+		if i > 0 {
+			text = append(text, '|')
+		}
+		text = append(text, part...)
+	}
+	sum := sha1.Sum(text)
+	copy(u[:], sum[:])
+	u[6] = u[6]&0x0f | 0x50
+	u[8] = u[8]&0x3f | 0x80
+	return u
 }
 
 // Hold names the hold of one agent on one conversation for one turn (flow E):

@@ -92,12 +92,13 @@ type lastKnower interface {
 
 // forward takes in what was recorded since, and gives it.
 func forward[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id string, h *held[S]) (taken []Record, err error) {
+	stream := k.Stream(id)
 	if log, ok := e.Log.(lastKnower); ok {
-		if last, ok := log.Last(k.Stream(id)); ok && last == h.revision {
+		if last, ok := log.Last(stream); ok && last == h.revision {
 			return nil, nil
 		}
 	}
-	for r, err := range e.Log.Read(ctx, Query{Stream: k.Stream(id), From: h.revision + 1}) {
+	for r, err := range e.Log.Read(ctx, Query{Stream: stream, From: h.revision + 1}) {
 		if err != nil {
 			return taken, store(err)
 		}

@@ -170,7 +170,7 @@ func (e *Engine) complete(m Meta) (Meta, error) {
 }
 
 // derive is domain.Derive as a UUID.
-func derive(parts ...string) uuid.UUID { return uuid.MustParse(domain.Derive(parts...)) }
+func derive(parts ...string) uuid.UUID { return domain.DeriveBytes(parts...) }
 
 // eventID names the event a command records at an index of a stream.
 func eventID(command uuid.UUID, stream string, index int) uuid.UUID {
