@@ -60,14 +60,14 @@ func (h *held[S]) note(kind string, r Record) {
 
 // load reads a state from the log, backwards to where it was last carried
 // forward.
-func load[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id string) (*held[S], error) {
+func load[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], stream string) (*held[S], error) {
 	h := &held[S]{revision: None, size: 256}
 	if k.Carry == nil {
-		_, err := forward(ctx, e, k, id, h)
+		_, err := forward(ctx, e, k, stream, h)
 		return h, err
 	}
 	var records []Record
-	for r, err := range e.Log.Read(ctx, Query{Stream: k.Stream(id), From: None, Backwards: true}) {
+	for r, err := range e.Log.Read(ctx, Query{Stream: stream, From: None, Backwards: true}) {
 		if err != nil {
 			return nil, store(err)
 		}
@@ -91,13 +91,17 @@ type lastKnower interface {
 }
 
 // forward takes in what was recorded since, and gives it.
-func forward[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id string, h *held[S]) (taken []Record, err error) {
-	stream := k.Stream(id)
+func forward[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], stream string, h *held[S]) ([]Record, error) {
 	if log, ok := e.Log.(lastKnower); ok {
 		if last, ok := log.Last(stream); ok && last == h.revision {
 			return nil, nil
 		}
 	}
+	return readSince(ctx, e, k, stream, h)
+}
+
+// readSince reads what was recorded since. It stands apart for what it asks for in memory.
+func readSince[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], stream string, h *held[S]) (taken []Record, err error) {
 	for r, err := range e.Log.Read(ctx, Query{Stream: stream, From: h.revision + 1}) {
 		if err != nil {
 			return taken, store(err)
@@ -114,23 +118,24 @@ func forward[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id 
 // when nothing was recorded. The state shares no memory with any other.
 func Load[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id string) (S, Revision, error) {
 	var zero S
+	stream := k.Stream(id)
 	if k.Carry == nil {
-		h, err := load(ctx, e, k, id)
+		h, err := load(ctx, e, k, stream)
 		if err != nil {
 			return zero, None, err
 		}
 		return h.value, h.revision, nil
 	}
-	en, err := e.states.acquire(ctx, k.Stream(id))
+	en, err := e.states.acquire(ctx, stream)
 	if err != nil {
 		return zero, None, err
 	}
 	defer e.states.release(en)
 	h := take[S](en)
 	if h == nil {
-		h, err = load(ctx, e, k, id)
+		h, err = load(ctx, e, k, stream)
 	} else {
-		_, err = forward(ctx, e, k, id, h)
+		_, err = forward(ctx, e, k, stream, h)
 	}
 	if err != nil {
 		return zero, None, err
@@ -154,23 +159,24 @@ func Load[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id str
 // stream's commands wait meanwhile.
 func Look[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id string, look func(S, Revision)) error {
 	var none S
+	stream := k.Stream(id)
 	if k.Carry == nil {
-		h, err := load(ctx, e, k, id)
+		h, err := load(ctx, e, k, stream)
 		if err == nil {
 			look(h.value, h.revision)
 		}
 		return err
 	}
-	en, err := e.states.acquire(ctx, k.Stream(id))
+	en, err := e.states.acquire(ctx, stream)
 	if err != nil {
 		return err
 	}
 	defer e.states.release(en)
 	h := take[S](en)
 	if h == nil {
-		h, err = load(ctx, e, k, id)
+		h, err = load(ctx, e, k, stream)
 	} else {
-		_, err = forward(ctx, e, k, id, h)
+		_, err = forward(ctx, e, k, stream, h)
 	}
 	switch {
 	case err != nil:

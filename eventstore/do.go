@@ -83,7 +83,7 @@ func Do[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id strin
 	h, confirmed := take[S](en), false
 	for range maxConflicts {
 		if h == nil {
-			if h, err = load(ctx, e, k, id); err != nil {
+			if h, err = load(ctx, e, k, stream); err != nil {
 				return Outcome{}, err
 			}
 			confirmed = true
@@ -91,7 +91,7 @@ func Do[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id strin
 		events, refusal := cmd.Decide(h.value)
 		if refusal != nil || len(events) == 0 {
 			if !confirmed {
-				since, err := forward(ctx, e, k, id, h)
+				since, err := forward(ctx, e, k, stream, h)
 				if err != nil {
 					return Outcome{}, err
 				}
@@ -107,7 +107,7 @@ func Do[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id strin
 			put(en, h)
 			return Outcome{Stream: stream, Position: h.position, Revision: h.revision}, refusal
 		}
-		d, err := prepare(e, k, id, h, events, m)
+		d, err := prepare(e, k, id, stream, h, events, m)
 		if err != nil {
 			if !d.mutated {
 				put(en, h)

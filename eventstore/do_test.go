@@ -289,7 +289,7 @@ func TestLongStreamsAreCarriedForward(t *testing.T) {
 	}
 	other := newEngine(t, log)
 	other.Codec = e.Codec
-	h, err := load(ctx, other, rooms(), "1")
+	h, err := load(ctx, other, rooms(), rooms().Stream("1"))
 	if err != nil || h.since != 501 || h.value.Said != carryEvery+500 || h.value.Guests["anna"] != 1 {
 		t.Errorf("loaded %+v, %v", h, err)
 	}

@@ -21,9 +21,9 @@ type decision struct {
 // append fail. What the state takes in, and what those who follow are given, is
 // the event as it will be read from its record: one that shares no memory is as
 // good itself, sealed for those who follow; a state holds no personal text.
-func prepare[S, E any](e *Engine, k *domain.Kind[S, E], id string, h *held[S], events []E, m Meta) (decision, error) {
+func prepare[S, E any](e *Engine, k *domain.Kind[S, E], id, stream string, h *held[S], events []E, m Meta) (decision, error) {
 	var d decision
-	stream, size := k.Stream(id), 0
+	size := 0
 	stepwise := k.Subject != nil && len(events) > 1
 	if stepwise { // an event may share memory with the state that is about to move
 		own := make([]E, len(events))

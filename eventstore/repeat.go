@@ -26,6 +26,11 @@ func (e *Engine) recorded(ctx context.Context, stream string, m Meta) ([]Record,
 			return ofRequest(nil, stream, m, records...)
 		}
 	}
+	return e.recordedBefore(ctx, stream, m)
+}
+
+// recordedBefore asks the log. It stands apart for what it asks for in memory.
+func (e *Engine) recordedBefore(ctx context.Context, stream string, m Meta) ([]Record, error) {
 	var found []Record
 	for r, err := range e.Log.Read(ctx, Query{Command: m.Command}) {
 		if err != nil {

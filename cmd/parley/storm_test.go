@@ -58,7 +58,7 @@ func stormScale(t *testing.T) (agents, clients int, lasts, between time.Duration
 	t.Helper()
 	text := os.Getenv("PARLEY_STORM")
 	if text == "" {
-		return 30, 16, 15 * time.Second, 4 * time.Second
+		return 30, 16, 9 * time.Second, 3 * time.Second
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
@@ -74,7 +74,7 @@ func stormScale(t *testing.T) (agents, clients int, lasts, between time.Duration
 // unit is lost, and what is not handled says why it waits.
 func TestAGT2_NobodyIsOverHisCapacityWhateverIsKilled(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: servers are killed for half a minute: run without -short")
+		t.Skip("SKIPPED: servers are killed again and again: run without -short")
 	}
 	t.Parallel()
 	agents, clients, lasts, between := stormScale(t)

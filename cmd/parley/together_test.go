@@ -264,7 +264,7 @@ func TestTwoThatBothBelieveTheyWorkForAllHarmNothing(t *testing.T) {
 	}
 	many := 8
 	if testing.Short() {
-		many = 3
+		many = 2
 	}
 	a := &ledger{messages: map[string]string{}, of: map[string]string{}, closed: map[string]bool{}, begun: map[string]bool{}}
 	var wg sync.WaitGroup
