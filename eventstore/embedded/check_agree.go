@@ -32,16 +32,26 @@ func (c *check) agree(ctx context.Context) (bool, error) {
 	records, streams := walk(c.progress), walk(none)
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	g.Go(func() error { return records.positions(inner) })
-	g.Go(func() error { return streams.streams(inner) })
+	read := func(space func() error) {
+		g.Go(func() (err error) {
+			defer func() {
+				if recover() != nil { // Pebble panics on some damage: the next reading meets it where the caller is
+					err = errDiffer
+				}
+			}()
+			return space()
+		})
+	}
+	read(func() error { return records.positions(inner) })
+	read(func() error { return streams.streams(inner) })
 	held := map[byte]*check{spaceStream: streams}
 	for _, space := range []byte{spaceKind, spaceName, spaceCommand} {
 		index := walk(none)
 		held[space] = index
-		g.Go(func() error { return index.index(inner, space) })
+		read(func() error { return index.index(inner, space) })
 	}
 	marks := walk(none)
-	g.Go(func() error { return marks.marks(inner) })
+	read(func() error { return marks.marks(inner) })
 	if err := g.Wait(); errors.Is(err, errDiffer) && ctx.Err() == nil {
 		return false, nil
 	} else if err != nil {
