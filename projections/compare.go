@@ -61,28 +61,36 @@ func (r *Runner) compareAll(ctx context.Context, all []comparison, progress func
 	return out, nil
 }
 
-// together puts views into groups that are compared at once; they are numbers.
-func together(all []comparison) (groups [][]int) {
+// together puts views, which are numbers, into groups that are compared at once: none
+// larger than the largest view, unless fewer do with the room of the two largest.
+func together(all []comparison) [][]int {
 	order := make([]int, len(all))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(all[j].size, all[i].size) })
-	room := int64(0)
-	for _, i := range order[:min(2, len(order))] {
-		room += all[i].size
-	}
-	var left []int64 // of each group's room
-	for _, i := range order {
-		at := slices.IndexFunc(left, func(l int64) bool { return all[i].size <= l })
-		if at < 0 {
-			at = len(groups)
-			groups, left = append(groups, nil), append(left, room)
+	within := func(room int64) (groups [][]int) {
+		var left []int64 // of each group's room
+		for _, i := range order {
+			at := slices.IndexFunc(left, func(l int64) bool { return all[i].size <= l })
+			if at < 0 {
+				at = len(groups)
+				groups, left = append(groups, nil), append(left, room)
+			}
+			groups[at] = append(groups[at], i)
+			left[at] -= all[i].size
 		}
-		groups[at] = append(groups[at], i)
-		left[at] -= all[i].size
+		return groups
 	}
-	return groups
+	if len(all) < 2 {
+		return within(0)
+	}
+	largest, next := all[order[0]].size, all[order[1]].size
+	narrow, wide := within(largest), within(largest+next)
+	if len(wide) < len(narrow) {
+		return wide
+	}
+	return narrow
 }
 
 // compareGroup opens views, folds the log for them and compares each.
