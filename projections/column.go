@@ -121,6 +121,10 @@ func (c *column) set(f fields, value any) error {
 			return nil
 		}
 		if c.form == formJSON {
+			if x == "null" && (c.kind == reflect.Slice || c.kind == reflect.Map) { // most are, and that is not worth a library
+				c.value(f).SetZero()
+				return nil
+			}
 			fresh := reflect.New(c.typ)
 			if err := json.Unmarshal([]byte(x), fresh.Interface()); err != nil {
 				return fmt.Errorf("column %s: %w", c.name, err)
@@ -129,21 +133,18 @@ func (c *column) set(f fields, value any) error {
 			return nil
 		}
 	case int64:
-		switch v := c.value(f); {
-		case c.form == formMoment:
+		switch c.form {
+		case formMoment:
 			*field[time.Time](f, c) = fromMicros(x)
 			return nil
-		case c.form == formBool:
-			v.SetBool(x != 0)
+		case formBool:
+			*field[bool](f, c) = x != 0
 			return nil
-		case c.form == formInteger && v.CanInt():
-			v.SetInt(x)
+		case formInteger:
+			c.setInteger(f, x)
 			return nil
-		case c.form == formInteger:
-			v.SetUint(uint64(x))
-			return nil
-		case c.form == formReal:
-			v.SetFloat(float64(x))
+		case formReal:
+			c.value(f).SetFloat(float64(x))
 			return nil
 		}
 	case float64:
@@ -156,6 +157,42 @@ func (c *column) set(f fields, value any) error {
 		return nil
 	}
 	return fmt.Errorf("column %s: cannot read a %T into a %s", c.name, value, c.typ)
+}
+
+// setInteger gives a field of any integer type its value.
+func (c *column) setInteger(f fields, n int64) {
+	switch c.kind {
+	case reflect.Int:
+		*field[int](f, c) = int(n)
+	case reflect.Int64:
+		*field[int64](f, c) = n
+	case reflect.Uint64:
+		*field[uint64](f, c) = uint64(n)
+	default:
+		if v := c.value(f); v.CanInt() {
+			v.SetInt(n)
+		} else {
+			v.SetUint(uint64(n))
+		}
+	}
+}
+
+// gave tells that get would give this value again; false when it does not know.
+func (c *column) gave(f fields, value any) bool {
+	switch x := value.(type) {
+	case string:
+		return c.form == formText && *field[string](f, c) == x
+	case int64:
+		switch c.form {
+		case formInteger:
+			return c.integer(f) == x
+		case formBool:
+			return *field[bool](f, c) == (x == 1)
+		case formMoment:
+			return micros(*field[time.Time](f, c)) == x
+		}
+	}
+	return false
 }
 
 // weigh tells how many bytes the value takes beside its field.

@@ -100,7 +100,7 @@ func (p *plain[R]) weigh() error {
 		if carried := p.s.keyOf(v); carried != key {
 			return &keyChanged{p.s.name, key, carried}
 		}
-		values, err := p.s.encode(v, nil)
+		values, err := p.s.encodeAnew(v, p.all[key])
 		if err != nil {
 			return err
 		}
@@ -111,30 +111,37 @@ func (p *plain[R]) weigh() error {
 
 func (p *plain[R]) keep() {
 	for key, values := range p.next {
-		p.file(key, p.all[key], false)
-		if delete(p.all, key); values != nil {
+		p.file(key, p.all[key], values)
+		if values == nil {
+			delete(p.all, key)
+		} else {
 			p.all[key] = values
-			p.file(key, values, true)
 		}
 	}
 	clear(p.changed)
 }
 
-// file puts a row under its lookup values, or takes it away.
-func (p *plain[R]) file(key string, values []any, add bool) {
-	if values == nil {
-		return
-	}
+// file puts a row under its lookup values, and takes it away from those it had
+// before; nil is no row.
+func (p *plain[R]) file(key string, before, values []any) {
 	for i, l := range p.s.lookups {
+		if before != nil && values != nil && before[l] == values[l] {
+			continue
+		}
+		if before != nil {
+			former := plainText(before[l])
+			if delete(p.filed[i][former], key); len(p.filed[i][former]) == 0 {
+				delete(p.filed[i], former)
+			}
+		}
+		if values == nil {
+			continue
+		}
 		value := plainText(values[l])
 		if p.filed[i][value] == nil {
 			p.filed[i][value] = map[string]struct{}{}
 		}
-		if add {
-			p.filed[i][value][key] = struct{}{}
-		} else {
-			delete(p.filed[i][value], key)
-		}
+		p.filed[i][value][key] = struct{}{}
 	}
 }
 

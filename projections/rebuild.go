@@ -55,17 +55,33 @@ func (r *Runner) rebuild(ctx context.Context, names []string, progress func(Prog
 		return errors.Join(err, removeAll(gens))
 	}
 	if compare {
-		for _, g := range gens {
-			v, err := r.compare(ctx, g)
-			if v.Difference != nil {
-				err = v.Difference
-			}
-			if err != nil {
-				return errors.Join(err, removeAll(gens))
-			}
+		if err := r.compareBuilt(ctx, gens); err != nil {
+			return errors.Join(err, removeAll(gens))
 		}
 	}
 	return r.adopt(ctx, slots, gens)
+}
+
+// compareBuilt holds new generations against the log; the error is the first
+// *Difference, or why they could not be compared.
+func (r *Runner) compareBuilt(ctx context.Context, gens []*generation) error {
+	all := make([]comparison, len(gens))
+	for i, g := range gens {
+		all[i] = comparison{size: g.db.size(), open: func(ctx context.Context, f *folding) error {
+			f.open(ctx, g)
+			return nil
+		}}
+	}
+	verified, err := r.compareAll(ctx, all, nil)
+	for _, v := range verified {
+		if v.Difference != nil {
+			return v.Difference
+		}
+		if v.Err != nil {
+			return v.Err
+		}
+	}
+	return err
 }
 
 // claim marks projections as being built or caught up, so that nobody does

@@ -3,6 +3,7 @@ package projections
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -214,6 +215,33 @@ func (s *shape) encode(row fields, out []any) ([]any, error) {
 			return nil, fmt.Errorf("table %s: %w", s.name, err)
 		}
 		out = append(out, v)
+	}
+	return out, nil
+}
+
+// encodeAnew gives all columns of a row that had others before; nil when it is new.
+// Most have not changed: they are kept, and when none has, it gives the same slice.
+func (s *shape) encodeAnew(row fields, before []any) ([]any, error) {
+	out, own := before, false
+	if before == nil {
+		out, own = make([]any, len(s.columns)), true
+	}
+	for i := range s.columns {
+		c := &s.columns[i]
+		if before != nil && c.gave(row, before[i]) {
+			continue
+		}
+		v, err := c.get(row)
+		if err != nil {
+			return nil, fmt.Errorf("table %s: %w", s.name, err)
+		}
+		if before != nil && v == before[i] {
+			continue
+		}
+		if !own {
+			out, own = slices.Clone(before), true
+		}
+		out[i] = v
 	}
 	return out, nil
 }

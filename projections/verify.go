@@ -2,7 +2,6 @@ package projections
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,6 +29,7 @@ type Verified struct {
 	Position   eventstore.Position // up to which it was compared
 	Head       eventstore.Position // of the log, when the comparison began
 	Paused     bool
+	Err        error // why it was not compared: ErrBehind while it is built anew, else what its database says
 }
 
 // Short tells, by a word, why what was on record when the comparison began was
@@ -47,28 +47,56 @@ func (v Verified) Short() string {
 // Verify folds the log a second, independent way, up to the checkpoint of a
 // snapshot of the database, and compares every row. It waits for a view that is
 // on its way to the head of the log, as long as it goes on.
-func (r *Runner) Verify(ctx context.Context, name string) (v Verified, err error) {
-	s, err := r.slotOf(name)
+func (r *Runner) Verify(ctx context.Context, name string) (Verified, error) {
+	all, err := r.VerifyAll(ctx, []string{name}, nil)
 	if err != nil {
-		return v, err
+		return Verified{}, err
 	}
-	if err := r.Wait(ctx, name, 0); err != nil {
-		return v, err
+	return all[0], all[0].Err
+}
+
+// VerifyAll is Verify of several, which reads the log once for as many of them as
+// fit into memory together. It answers in the order of the names; the error tells
+// that the log could not be read. Progress is told in positions.
+func (r *Runner) VerifyAll(ctx context.Context, names []string, progress func(done, total uint64)) ([]Verified, error) {
+	var all []comparison
+	for _, name := range names {
+		s, err := r.slotOf(name)
+		if err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		g := s.gen
+		s.mu.Unlock()
+		c := comparison{open: func(ctx context.Context, f *folding) error { return r.openCurrent(ctx, s, f) }}
+		if g != nil {
+			c.size = g.db.size()
+		}
+		all = append(all, c)
+	}
+	return r.compareAll(ctx, all, progress)
+}
+
+// openCurrent begins the comparison of the generation that is served.
+func (r *Runner) openCurrent(ctx context.Context, s *slot, f *folding) error {
+	if err := r.Wait(ctx, s.p.Name, 0); err != nil {
+		return err
 	}
 	info, err := r.cfg.Log.Info(ctx)
 	if err != nil {
-		return v, err
+		return err
 	}
 	r.await(ctx, s, info.Head)
 	s.mu.Lock()
 	g, stale, paused := s.gen, s.stale, s.paused
 	s.mu.Unlock()
+	f.out.Head, f.out.Paused = info.Head, paused
 	if g == nil || stale {
-		return v, ErrBehind
+		f.out.Err = ErrBehind
+		return nil
 	}
-	v, err = r.compare(ctx, g)
-	v.Head, v.Paused = info.Head, paused
-	return v, err
+	f.open(ctx, g)
+	return nil
 }
 
 // await waits for a position while the view comes nearer to it.
@@ -82,34 +110,6 @@ func (r *Runner) await(ctx context.Context, s *slot, position eventstore.Positio
 			return
 		}
 	}
-}
-
-// compare holds a generation's database against the plain fold.
-func (r *Runner) compare(ctx context.Context, g *generation) (out Verified, err error) {
-	if !g.db.hold() {
-		return out, ErrBehind
-	}
-	at := g.reached() // before the snapshot, as for View
-	v, err := openView(ctx, g.db, at.saved, at.shown)
-	if err != nil {
-		return out, err
-	}
-	defer func() { err = errors.Join(err, v.Close()) }()
-	out.Position = v.Position
-	f := newPlainFold(g.p)
-	if v.Position > 0 {
-		for rec, err := range r.cfg.Log.Read(ctx, eventstore.Query{Until: v.Position, Kinds: g.p.Kinds, Lend: true}) {
-			if err != nil {
-				return out, err
-			}
-			it := prepare(r.cfg.Codec, &rec)
-			f.fold(&it)
-		}
-	}
-	if out.Difference, err = f.compare(ctx, v); out.Difference == nil && err == nil {
-		out.Difference, err = compareIndexes(ctx, g.p.Name, v)
-	}
-	return out, err
 }
 
 // compareIndexes has SQLite hold every index against its table: a query that goes by

@@ -9,8 +9,10 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -116,19 +118,40 @@ func (h *house) answerCheck(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return lines.fail(err)
 	}
-	told, err := audit.Run(r.Context(), h.engine.Log, h.engine.Codec, audit.Options{
+	// The views are compared while the rules are looked at; their progress is told
+	// once that of the rules has come to its end.
+	ctx, cancel := context.WithCancelCause(r.Context())
+	var ruled atomic.Bool
+	var beside, notes []string
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var err error
+		tell := progress("views")
+		beside, notes, err = h.beside(ctx, func(done, total uint64) {
+			if ruled.Load() {
+				tell(done, total)
+			}
+		})
+		if err != nil {
+			cancel(err)
+		}
+	}()
+	defer func() { cancel(nil); <-done }()
+	told, err := audit.Run(ctx, h.engine.Log, h.engine.Codec, audit.Options{
 		Zone: h.cfg.location, Grace: grace, Marks: cursors(marks), Progress: progress("rules"),
 	})
 	if err != nil {
+		cancel(err)
+	}
+	ruled.Store(true)
+	<-done
+	if err := context.Cause(ctx); err != nil {
 		return lines.fail(err)
 	}
 	found := make([]string, 0, len(told.Findings))
 	for _, f := range told.Findings {
 		found = append(found, f.String())
-	}
-	beside, notes, err := h.beside(r.Context(), progress("views"))
-	if err != nil {
-		return lines.fail(err)
 	}
 	for _, text := range append(found, beside...) {
 		if err := lines.write(map[string]any{"finding": text}); err != nil {
@@ -172,6 +195,11 @@ func putAside(marks map[string]eventstore.Mark) (notes []string) {
 // that tell something else than the log. The notes tell of views that cannot be
 // held against all of it, and are no findings: the log is whole without them.
 func (h *house) beside(ctx context.Context, progress func(done, total uint64)) (found, notes []string, err error) {
+	defer func() {
+		if p := recover(); p != nil { // one request cannot take the others down
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
 	kept, err := api.Unerased(ctx, h.log, h.engine.Codec, h.keys)
 	if err != nil {
 		return nil, nil, err
@@ -179,32 +207,38 @@ func (h *house) beside(ctx context.Context, progress func(done, total uint64)) (
 	for _, subject := range kept {
 		found = append(found, fmt.Sprintf("%s was erased and its key is in %s: bring newer keys, or erase again [erased]", subject, h.cfg.keys()))
 	}
-	all := projections.All()
-	for i, p := range all {
-		progress(uint64(i), uint64(len(all)))
-		v, err := h.runner.Verify(ctx, p.Name)
+	var names []string
+	for _, p := range projections.All() {
+		names = append(names, p.Name)
+	}
+	all, err := h.runner.VerifyAll(ctx, names, progress)
+	if err != nil {
+		return found, notes, err
+	}
+	for i, name := range names {
+		v, err := all[i], all[i].Err
 		var parked []projections.Parked
 		if err == nil {
-			parked, err = h.runner.Parked(ctx, p.Name)
+			parked, err = h.runner.Parked(ctx, name)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return found, notes, ctx.Err()
 		case errors.Is(err, projections.ErrBehind):
-			notes = append(notes, fmt.Sprintf("the view %s is being built anew and was not compared", p.Name))
+			notes = append(notes, fmt.Sprintf("the view %s is being built anew and was not compared", name))
 		case err != nil:
 			if _, damaged := errors.AsType[*eventstore.DamageError](err); damaged || errors.Is(err, eventstore.ErrClosed) {
 				return found, notes, err
 			}
-			found = append(found, fmt.Sprintf("the view %s cannot be read: %v: build it anew with parley projections rebuild %s [view]", p.Name, err, p.Name))
+			found = append(found, fmt.Sprintf("the view %s cannot be read: %v: build it anew with parley projections rebuild %s [view]", name, err, name))
 		case v.Difference != nil:
-			found = append(found, fmt.Sprintf("%v: build it anew with parley projections rebuild %s [view]", v.Difference, p.Name))
+			found = append(found, fmt.Sprintf("%v: build it anew with parley projections rebuild %s [view]", v.Difference, name))
 		}
 		if err == nil && v.Short() != "" {
-			notes = append(notes, fmt.Sprintf("the view %s is %s at %d of %d and was not compared beyond it", p.Name, v.Short(), v.Position, v.Head))
+			notes = append(notes, fmt.Sprintf("the view %s is %s at %d of %d and was not compared beyond it", name, v.Short(), v.Position, v.Head))
 		}
 		if len(parked) > 0 {
-			notes = append(notes, fmt.Sprintf("the view %s has put %d events aside, the first of %s at position %d: %s", p.Name, len(parked), parked[0].Stream, parked[0].Position, parked[0].Error))
+			notes = append(notes, fmt.Sprintf("the view %s has put %d events aside, the first of %s at position %d: %s", name, len(parked), parked[0].Stream, parked[0].Position, parked[0].Error))
 		}
 	}
 	return found, notes, nil

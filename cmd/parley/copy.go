@@ -47,7 +47,7 @@ that resume with an old one are told log_moved, and begin anew.`,
 			if from == "" || to == "" {
 				return usageError{errors.New("give both --from and --to: a data folder, or an address such as esdb://localhost:2113")}
 			}
-			return runCopy(cmd.Context(), from, to, asJSON, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return runCopy(cmd.Context(), from, to, embedded.Options{}, asJSON, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "where the log is: a data folder, or esdb://…")
@@ -70,16 +70,24 @@ type copied struct {
 	Seconds  float64           `json:"seconds"`
 }
 
-// runCopy copies, compares, and hands over.
-func runCopy(ctx context.Context, from, to string, asJSON bool, out, errs io.Writer) (err error) {
+// runCopy copies, compares, and hands over. Own is how logs in folders are opened,
+// beside what follows from the addresses.
+func runCopy(ctx context.Context, from, to string, own embedded.Options, asJSON bool, out, errs io.Writer) (err error) {
 	began, b := time.Now(), newBar(errs, false)
 	defer b.end()
+	own.Fatal = func(err error) { // the log would do damage if it went on
+		if b.terminal {
+			fmt.Fprint(errs, "\r\033[K") // where the bar is: it may just be drawn
+		}
+		fmt.Fprintln(errs, "parley:", printableLines(fmt.Sprintf("--to: %v; once that is mended give the same command again: it goes on where it was", (&config{data: to}).usable(err))))
+		os.Exit(exitFail)
+	}
 	c := &copying{fromName: nameOfPlace(from), toName: nameOfPlace(to), bar: b}
-	if c.from, err = openEnd(ctx, from, true); err != nil {
+	if c.from, err = openEnd(ctx, from, true, own); err != nil {
 		return fmt.Errorf("--from: %w", err)
 	}
 	defer func() { err = errors.Join(err, c.from.Close()) }()
-	if c.to, err = openEnd(ctx, to, false); err != nil {
+	if c.to, err = openEnd(ctx, to, false, own); err != nil {
 		return fmt.Errorf("--to: %w", err)
 	}
 	defer func() { err = errors.Join(err, c.to.Close()) }()
@@ -110,8 +118,8 @@ type end interface {
 }
 
 // openEnd opens the log at an address: on a server, or in a data folder. A log
-// folder by itself, such as a backup, is taken as well.
-func openEnd(ctx context.Context, address string, existing bool) (end, error) {
+// folder by itself, such as a backup, is taken as well, opened as own says.
+func openEnd(ctx context.Context, address string, existing bool, own embedded.Options) (end, error) {
 	if esdb.IsAddress(address) {
 		l, err := esdb.Open(ctx, esdb.Options{Address: address, Existing: existing})
 		if err != nil {
@@ -130,7 +138,8 @@ func openEnd(ctx context.Context, address string, existing bool) (end, error) {
 	if existing {
 		open = embedded.OpenStill // a source is left as it is
 	}
-	l, err := open(embedded.Options{Dir: dir})
+	own.Dir = dir
+	l, err := open(own)
 	if errors.Is(err, embedded.ErrLocked) {
 		return nil, fmt.Errorf("a server holds %s: stop it first, or copy a backup of its log (parley backup): %w", address, err)
 	}

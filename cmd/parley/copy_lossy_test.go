@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"parley/eventstore"
+	"parley/eventstore/embedded"
 	"parley/eventstore/esdb"
 )
 
@@ -135,7 +136,7 @@ func TestACopySurvivesLostAnswers(t *testing.T) {
 	const n = 10_000
 	from, node := filled(t, n), startNode(t)
 	p := startLossy(t, node.address, 256<<10)
-	source, err := openEnd(t.Context(), from, true)
+	source, err := openEnd(t.Context(), from, true, embedded.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +168,7 @@ func TestACopyGivesUpInTheEnd(t *testing.T) {
 	long(t)
 	t.Parallel()
 	from, node := filled(t, 100), startNode(t)
-	source, err := openEnd(t.Context(), from, true)
+	source, err := openEnd(t.Context(), from, true, embedded.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func lived(t *testing.T) (data string, id string) {
 // all reads a log at an address.
 func all(t *testing.T, address string) (records []eventstore.Record, marks map[string]eventstore.Mark, store string) {
 	t.Helper()
-	l, err := openEnd(t.Context(), address, true)
+	l, err := openEnd(t.Context(), address, true, embedded.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +302,7 @@ func TestACopyIsKilledAndGoesOn(t *testing.T) {
 // countAt counts what a target holds so far; 0 when it is not there yet.
 func countAt(t *testing.T, address string) (int, error) {
 	t.Helper()
-	l, err := openEnd(t.Context(), address, true)
+	l, err := openEnd(t.Context(), address, true, embedded.Options{})
 	if err != nil {
 		return 0, err
 	}
@@ -464,11 +464,11 @@ func TestASourceThatGoesOnIsNotDone(t *testing.T) {
 	t.Parallel()
 	node, to := elsewhere(t), folder(t)
 	parley(t, "copy", "--from", filled(t, 500), "--to", node).ok(t)
-	from, err := openEnd(t.Context(), node, true)
+	from, err := openEnd(t.Context(), node, true, embedded.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	target, err := openEnd(t.Context(), to, false)
+	target, err := openEnd(t.Context(), to, false, embedded.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,13 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if to := os.Getenv(asFailingCopy); to != "" {
+		if err := copyWithoutManifest(os.Getenv(asFailingCopy+"_FROM"), to); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(exitFail)
+		}
+		return
+	}
 	if err := crowd(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(exitFail)

@@ -30,7 +30,7 @@ func (h *house) openLog(ctx context.Context) (err error) {
 		if err = h.hold(embedded.Hold, h.cfg.log()); err != nil {
 			return err
 		}
-		index, err := embedded.OpenCommands(embedded.Options{Dir: h.cfg.index()})
+		index, err := embedded.OpenCommands(embedded.Options{Dir: h.cfg.index(), Fatal: h.fatal})
 		if err != nil {
 			return err
 		}

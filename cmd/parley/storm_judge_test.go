@@ -13,13 +13,14 @@ import (
 	"parley/domain/conversation"
 	"parley/domain/routing"
 	"parley/eventstore"
+	"parley/eventstore/embedded"
 	"parley/projections"
 )
 
 // unsettled tells what of the log is still to be followed up, though everybody
 // has gone; empty when nothing is.
 func (s *storm) unsettled() string {
-	log, err := openEnd(s.t.Context(), s.servers.node.url(), true)
+	log, err := openEnd(s.t.Context(), s.servers.node.url(), true, embedded.Options{})
 	if err != nil {
 		return err.Error()
 	}

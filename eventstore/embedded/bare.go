@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // BareAppends is what a benchmark holds the log against: so many writers, each
@@ -19,8 +18,10 @@ import (
 // checked, sealed or told to anybody. It answers how many were written in the
 // time, and how long that took. The folder is removed in the end.
 func BareAppends(ctx context.Context, dir string, writers int, lasts time.Duration, record []byte) (n int64, took time.Duration, err error) {
-	l := &Log{dir: dir, fs: vfs.Default, closing: make(chan struct{}), halt: make(chan struct{})}
-	db, err := pebble.Open(dir, l.pebbleOptions(Options{FS: vfs.Default, CacheBytes: cacheBytes}, dir, false))
+	o := Options{Dir: dir}
+	o.complete()
+	l := &Log{dir: dir, fs: o.FS, health: newLogHealth(o), closing: make(chan struct{})}
+	db, err := pebble.Open(dir, l.pebbleOptions(o, dir, false))
 	if err != nil {
 		return 0, 0, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/uuid"
@@ -39,14 +40,10 @@ func (l *Log) Check(ctx context.Context, progress func(done, total uint64)) (Rep
 		return Report{}, eventstore.ErrClosed
 	}
 	head, _ := l.tail.state()
-	c := &check{
-		log: l, snap: l.db.NewSnapshot(), head: head, progress: progress,
-		report: Report{Store: l.store, Head: head},
-		counts: map[byte]uint64{}, indexes: map[byte]*pebble.Iterator{},
-	}
-	err := c.run(ctx)
-	for _, it := range c.indexes {
-		err = errors.Join(err, c.found(it.Close()))
+	c := newCheck(l, l.db.NewSnapshot(), head, progress)
+	agreed, err := c.agree(ctx)
+	if err == nil && !agreed {
+		err = c.name(ctx)
 	}
 	if err := errors.Join(err, c.snap.Close()); err != nil {
 		return c.report, err
@@ -69,6 +66,35 @@ type check struct {
 	indexes  map[byte]*pebble.Iterator
 	entry    entry
 	key      []byte
+	memory   *memory
+
+	adding bool // up what the spaces say, instead of looking it up
+	seed   maphash.Seed
+	says   map[byte]uint64 // by space, added up
+}
+
+func newCheck(l *Log, snap *pebble.Snapshot, head eventstore.Position, progress func(done, total uint64)) *check {
+	c := &check{
+		log: l, snap: snap, head: head, progress: progress,
+		report: Report{Store: l.store, Head: head},
+		counts: map[byte]uint64{}, indexes: map[byte]*pebble.Iterator{}, says: map[byte]uint64{},
+		memory: newMemory(manyTexts),
+	}
+	c.memory.lent = true
+	return c
+}
+
+// name looks up what belongs to each record, one by one, and names all that is
+// wrong.
+func (c *check) name(ctx context.Context) error {
+	err := c.run(ctx)
+	for _, it := range c.indexes {
+		err = errors.Join(err, c.found(it.Close()))
+	}
+	if err == nil && len(c.report.Damages) == 0 {
+		err = c.say("it read as damaged, and read again as whole: neither disk nor memory can be relied on", "the folder %s", c.log.dir)
+	}
+	return err
 }
 
 // run takes the log by position first, then each space in its own order. What
@@ -94,6 +120,9 @@ func (c *check) found(err error) error {
 	var d *eventstore.DamageError
 	if err == nil || !errors.As(err, &d) {
 		return err
+	}
+	if c.adding {
+		return errDiffer
 	}
 	if len(c.report.Damages) < maxDamages {
 		c.report.Damages = append(c.report.Damages, d)
@@ -175,39 +204,65 @@ func (c *check) record(n uint64, value []byte) error {
 	if what := verify(value); what != "" {
 		return c.say(what, "the record at position %d", n)
 	}
-	r, err := decode(value)
-	if err != nil {
+	var r eventstore.Record
+	c.memory.again()
+	if err := c.memory.decodeAll(value, &r); err != nil {
 		return c.say(err.Error(), "the record at position %d", n)
 	}
 	if uint64(r.Position) != n {
 		return c.say(fmt.Sprintf("the record of position %d lies there", r.Position), "the record at position %d", n)
 	}
-	copied, err := c.get(entryKey(c.key, spaceStream, r.Stream, uint64(r.Revision)))
-	if err != nil || !bytes.Equal(copied, value) {
-		if err := c.either(err, "its two copies differ", "%s at revision %d (position %d)", r.Stream, r.Revision, n); err != nil {
-			return err
-		}
+	c.key = entryKey(c.key, spaceStream, r.Stream, uint64(r.Revision))
+	if err := c.copied(&r, value); err != nil {
+		return err
 	}
 	if r.Command != uuid.Nil {
 		c.key = commandPrefix(c.key, r.Command)
-		if mark, err := c.get(c.key); err != nil || mark == nil {
-			if err := c.either(err, "it is not marked as being on record", "the command %s", r.Command); err != nil {
-				return err
-			}
+		if err := c.marked(r.Command); err != nil {
+			return err
 		}
 		if err := c.indexed(spaceCommand, c.key, n); err != nil {
 			return err
 		}
 	}
-	if err := c.indexed(spaceKind, prefixKey(c.key, spaceKind, r.Kind()), n); err != nil {
+	c.key = prefixKey(c.key, spaceKind, r.Kind())
+	if err := c.indexed(spaceKind, c.key, n); err != nil {
 		return err
 	}
-	return c.indexed(spaceName, prefixKey(c.key, spaceName, r.Name), n)
+	c.key = prefixKey(c.key, spaceName, r.Name)
+	return c.indexed(spaceName, c.key, n)
+}
+
+// copied sees that a record lies in its stream as well, at the key at hand.
+func (c *check) copied(r *eventstore.Record, value []byte) error {
+	if c.adding {
+		c.add(spaceStream, c.key, value)
+		return nil
+	}
+	copied, err := c.get(c.key)
+	if err != nil || !bytes.Equal(copied, value) {
+		return c.either(err, "its two copies differ", "%s at revision %d (position %d)", r.Stream, r.Revision, r.Position)
+	}
+	return nil
+}
+
+// marked sees that a command, whose key is at hand, is marked as being on record.
+func (c *check) marked(command uuid.UUID) error {
+	if c.adding {
+		return nil // the index sees that each of its commands is
+	}
+	if mark, err := c.get(c.key); err != nil || mark == nil {
+		return c.either(err, "it is not marked as being on record", "the command %s", command)
+	}
+	return nil
 }
 
 // indexed sees that an index names a record.
 func (c *check) indexed(space byte, prefix []byte, n uint64) error {
-	c.counts[space]++
+	if c.counts[space]++; c.adding {
+		c.addNamed(space, prefix, n)
+		return nil
+	}
 	if ok, err := c.names(space, prefix, n); err != nil || !ok {
 		return c.either(err, "it does not name the record at position "+fmt.Sprint(n), "the index entry %q", at(prefix, n))
 	}

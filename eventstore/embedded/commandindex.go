@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -27,17 +27,14 @@ type Commands struct {
 	dir  string
 	fs   vfs.FS
 	db   *pebble.DB
-	lock *pebble.Lock
-
-	failure atomic.Pointer[error] // of its write-ahead logs
+	lock *pebble.Lock // nil when a Pebble that stands still has it for good
+	*health
 }
 
 // OpenCommands opens the index in a folder, or makes it; one process at a time
 // holds it. What cannot be read is made anew.
 func OpenCommands(o Options) (*Commands, error) {
-	if o.FS == nil {
-		o.FS = vfs.Default
-	}
+	o.complete()
 	if err := makeFolder(o.FS, o.Dir); err != nil {
 		return nil, fmt.Errorf("eventstore: cannot make %s: %w", o.Dir, err)
 	}
@@ -49,14 +46,15 @@ func OpenCommands(o Options) (*Commands, error) {
 	if err = takesFiles(o.FS, o.Dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("eventstore: in the folder %s no index of commands can be written: %w", o.Dir, err), lock.Close())
 	}
-	if err = c.open(); err != nil {
+	if err = c.open(o.Fatal); err != nil && c.lock != nil {
 		if err = c.clear(); err == nil {
-			err = c.open()
+			err = c.open(o.Fatal)
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("eventstore: the index of commands in %s: %w", o.Dir, err), lock.Close())
+		return nil, errors.Join(fmt.Errorf("eventstore: the index of commands in %s: %w", o.Dir, err), c.unlock())
 	}
+	c.running.Store(true)
 	return c, nil
 }
 
@@ -67,37 +65,32 @@ func HoldCommands(o Options) (io.Closer, error) {
 	return lockStill(o.FS, o.Dir)
 }
 
-func (c *Commands) open() (err error) {
-	defer func() {
-		if r := recover(); r != nil { // Pebble panics on some damage
-			err = fmt.Errorf("it cannot be opened: %v", r)
-		}
-	}()
+func (c *Commands) open(fatally func(error)) (err error) {
+	name := "the index of commands in " + c.dir
+	c.health = newHealth(name, errors.New(name+" takes in no more"), fatally)
 	o := &pebble.Options{
-		FS: &walFS{FS: c.fs, dir: c.dir, stop: c.stop, stopped: c.stoppedBy}, Lock: c.lock, Logger: quietly{}, FormatMajorVersion: pebble.FormatValueSeparation,
+		FS: &walFS{FS: c.fs, dir: c.dir, stop: c.stop, stopped: c.stoppedBy}, Lock: c.lock, Logger: quiet{c.health}, FormatMajorVersion: pebble.FormatValueSeparation,
 		CacheSize: 24 << 20, MemTableSize: 8 << 20,
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
-	c.failure.Store(nil)
-	if c.db, err = pebble.Open(c.dir, o); err == nil && c.stoppedBy() != nil {
-		err = errors.Join(c.stoppedBy(), c.db.Close())
+	c.db, err = c.opened(&c.lock, func() (db *pebble.DB, err error) {
+		defer func() {
+			switch r := recover().(type) {
+			case nil:
+			case fatal:
+				err = c.stoppedBy()
+			default: // Pebble panics on some damage
+				err = fmt.Errorf("it cannot be opened: %v", r)
+			}
+		}()
+		return pebble.Open(c.dir, o)
+	})
+	if err != nil && c.db != nil {
+		err = errors.Join(err, c.end())
 	}
 	return err
-}
-
-// stop makes the index take in no more; the first reason stands.
-func (c *Commands) stop(reason error) {
-	err := fmt.Errorf("the index of commands in %s takes in no more: %w", c.dir, reason)
-	c.failure.CompareAndSwap(nil, &err)
-}
-
-func (c *Commands) stoppedBy() error {
-	if err := c.failure.Load(); err != nil {
-		return *err
-	}
-	return nil
 }
 
 // clear removes what is in the folder but the lock, which is held.
@@ -211,16 +204,40 @@ func (c *Commands) Find(command uuid.UUID) (found []eventstore.CommandPlace, err
 }
 
 // Close gives the folder free.
-func (c *Commands) Close() error { return errors.Join(c.db.Close(), c.lock.Close()) }
+func (c *Commands) Close() error {
+	c.running.Store(false)
+	return errors.Join(c.end(), c.unlock())
+}
+
+// end waits until Pebble has let go of the folder: for good while it is well. On a
+// disk that failed it may stand still for ever, and then the folder stays locked.
+func (c *Commands) end() error {
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		defer func() { done <- err }()
+		defer c.survive(&err)
+		err = c.db.Close()
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-c.halt:
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		c.lock = nil
+		return fmt.Errorf("eventstore: %s stays locked until this process ends: %w", c.dir, c.stoppedBy())
+	}
+}
+
+func (c *Commands) unlock() error {
+	if c.lock == nil {
+		return nil
+	}
+	return c.lock.Close()
+}
 
 var _ eventstore.Commands = (*Commands)(nil)
-
-// quietly keeps Pebble from writing to the process's log; what matters comes as
-// errors.
-type quietly struct{}
-
-func (quietly) Infof(string, ...any)  {}
-func (quietly) Errorf(string, ...any) {}
-func (quietly) Fatalf(format string, args ...any) {
-	panic(fmt.Sprintf(format, args...))
-}

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -121,5 +122,64 @@ func TestAnIndexThatCannotBeWrittenIsTold(t *testing.T) {
 	}))
 	if _, err := OpenCommands(Options{Dir: "index", FS: disk}); !errors.Is(err, syscall.EACCES) || !strings.Contains(err.Error(), "the folder index") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestAnIndexOfCommandsWithoutAManifestIsFatal lets the manifest of one that is in use
+// fail, in a goroutine of Pebble's: whoever ends the process is told why, and until he
+// does it takes in no more.
+func TestAnIndexOfCommandsWithoutAManifestIsFatal(t *testing.T) {
+	t.Parallel() // its end waits for Pebble
+	disk, failing := withoutManifest(vfs.NewMem())
+	told := make(chan error, 1)
+	c, err := OpenCommands(Options{Dir: "index", FS: disk, Fatal: func(err error) { told <- err; select {} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := eventstore.CommandPlace{Command: uuid.New(), Stream: "line-1", Position: 1}
+	if err := c.Add(1, []eventstore.CommandPlace{place}); err != nil {
+		t.Fatal(err)
+	}
+	failing.Store(true)
+	if _, err := c.db.AsyncFlush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-told; !errors.Is(err, syscall.EACCES) || !strings.Contains(err.Error(), "the index of commands in index cannot go on") {
+		t.Errorf("it is told %v", err)
+	}
+	if err := c.Add(2, nil); !errors.Is(err, syscall.EACCES) {
+		t.Errorf("it takes in more: %v", err)
+	}
+	if found, err := c.Find(place.Command); err != nil || len(found) != 1 {
+		t.Errorf("%d, %v", len(found), err)
+	}
+	if err := c.Close(); !errors.Is(err, syscall.EACCES) || !strings.Contains(err.Error(), "stays locked") {
+		t.Errorf("its end says %v", err)
+	}
+}
+
+// TestAnIndexOfCommandsThatCannotStartSaysWhy opens one that was killed, on a disk that
+// takes no manifest.
+func TestAnIndexOfCommandsThatCannotStartSaysWhy(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	c, err := OpenCommands(Options{Dir: "index", FS: mem})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Begin("log"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Add(1, []eventstore.CommandPlace{{Command: uuid.New(), Stream: "line-1", Position: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	left := mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 2))})
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	disk, failing := withoutManifest(left)
+	failing.Store(true)
+	fatally := func(err error) { t.Errorf("it is fatal: %v", err) }
+	if _, err := OpenCommands(Options{Dir: "index", FS: disk, Fatal: fatally}); !errors.Is(err, syscall.EACCES) || !strings.Contains(err.Error(), "MANIFEST") {
+		t.Fatalf("got %v", err)
 	}
 }

@@ -27,10 +27,15 @@ func storedTime(b []byte) time.Time {
 // decode reads a verified record alone.
 func decode(b []byte) (eventstore.Record, error) {
 	var r eventstore.Record
+	err := newMemory(0).decodeAll(b, &r)
+	return r, err
+}
+
+// decodeAll reads a verified record from its beginning.
+func (m *memory) decodeAll(b []byte, r *eventstore.Record) error {
 	p := parts{rest: b[offsetBody:]}
 	stream, name := p.text(), p.text()
-	err := newMemory(0).decode(b, p, stream, name, &r)
-	return r, err
+	return m.decode(b, p, stream, name, r)
 }
 
 // decode reads a verified record of which stream and name are read already; p

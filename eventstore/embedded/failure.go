@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/cockroachdb/errors/oserror"
@@ -24,17 +25,31 @@ type fatal struct{ err error }
 
 func (f fatal) Error() string { return "eventstore: " + f.err.Error() }
 
+// health is how it stands with a Pebble, and with what is kept in it.
+type health struct {
+	name    string                // of what is kept
+	refusal error                 // of whatever is written once it stopped
+	stopped atomic.Pointer[error] // why no more is written
+	halt    chan struct{}         // closed when stopped
+	running atomic.Bool           // it is open, and not being closed
+	fatal   func(error)
+}
+
+func newHealth(name string, refusal error, fatal func(error)) *health {
+	return &health{name: name, refusal: refusal, fatal: fatal, halt: make(chan struct{})}
+}
+
 // quiet is the logger given to Pebble: what matters comes back as an error.
-type quiet struct{ log *Log }
+type quiet struct{ *health }
 
 func (quiet) Infof(string, ...any)  {}
 func (quiet) Errorf(string, ...any) {}
 func (q quiet) Fatalf(format string, args ...any) {
 	err := said(format, args)
-	q.log.stop(err)
+	q.stop(err)
 	if !ours() {
-		if q.log.running.Load() {
-			q.log.fatal(fmt.Errorf("eventstore: the log in %s cannot go on: %w", q.log.dir, err))
+		if q.running.Load() {
+			q.fatal(fmt.Errorf("eventstore: %s cannot go on: %w", q.name, err))
 		}
 		select {}
 	}
@@ -78,11 +93,11 @@ var ownName = reflect.TypeFor[Log]().PkgPath() + "."
 
 // survive turns Pebble's fatal error into an answer, where nothing else runs yet
 // that could go on from a wrong state.
-func (l *Log) survive(err *error) {
+func (h *health) survive(err *error) {
 	switch r := recover().(type) {
 	case nil:
 	case fatal:
-		*err = l.stoppedBy()
+		*err = h.stoppedBy()
 	default:
 		panic(r)
 	}
@@ -102,27 +117,27 @@ func (l *Log) listener() *pebble.EventListener {
 	}
 }
 
-// stop makes the log refuse every further append; the first reason stands.
-func (l *Log) stop(reason error) {
-	err := fmt.Errorf("%w: %w", eventstore.ErrStopped, reason)
-	if l.stopped.CompareAndSwap(nil, &err) {
-		close(l.halt)
+// stop makes it refuse every further write; the first reason stands.
+func (h *health) stop(reason error) {
+	err := fmt.Errorf("%w: %w", h.refusal, reason)
+	if h.stopped.CompareAndSwap(nil, &err) {
+		close(h.halt)
 	}
 }
 
-// stoppedBy gives the reason why the log stopped, nil while it runs.
-func (l *Log) stoppedBy() error {
-	if err := l.stopped.Load(); err != nil {
+// stoppedBy gives the reason why it stopped, nil while it runs.
+func (h *health) stoppedBy() error {
+	if err := h.stopped.Load(); err != nil {
 		return *err
 	}
 	return nil
 }
 
-// sure takes what Pebble says of something written: its success is none once the
-// log has stopped.
-func (l *Log) sure(err error) error {
+// sure takes what Pebble says of something written: its success is none once it
+// has stopped.
+func (h *health) sure(err error) error {
 	if err == nil {
-		err = l.stoppedBy()
+		err = h.stoppedBy()
 	}
 	return err
 }

@@ -70,10 +70,7 @@ type Log struct {
 	asked             atomic.Uint64 // how often they could not answer
 	learnAfter        uint64
 
-	stopped atomic.Pointer[error] // why no more is written
-	halt    chan struct{}         // closed when stopped
-	running atomic.Bool           // it is open, and not being closed
-	fatal   func(error)
+	*health
 	closing chan struct{}
 	closed  sync.Once
 	reading sync.RWMutex // held while Pebble is read, and by Close for good
@@ -106,7 +103,7 @@ func (o *Options) complete() {
 // Open opens the log in a folder, or makes it.
 func Open(o Options) (*Log, error) {
 	o.complete()
-	l := &Log{dir: o.Dir, fs: o.FS, closing: make(chan struct{}), halt: make(chan struct{}), learnAfter: o.learnAfter, fatal: o.Fatal}
+	l := &Log{dir: o.Dir, fs: o.FS, health: newLogHealth(o), closing: make(chan struct{}), learnAfter: o.learnAfter}
 	is, found, err := readFormat(o.FS, o.Dir)
 	if err != nil {
 		return nil, err
@@ -132,6 +129,10 @@ func Open(o Options) (*Log, error) {
 	l.running.Store(true)
 	go l.writer.run()
 	return l, nil
+}
+
+func newLogHealth(o Options) *health {
+	return newHealth("the log in "+o.Dir, eventstore.ErrStopped, o.Fatal)
 }
 
 // open opens Pebble and reads where the log stands.
@@ -179,10 +180,21 @@ func (l *Log) open(o Options, inner string, is format, found bool) (err error) {
 	return nil
 }
 
-// openPebble opens Pebble, unless the disk fails meanwhile: Pebble would try again
-// and again, and open in the end what this log writes to no more. The folder stays
-// locked until it has ended that.
+// openPebble opens Pebble.
 func (l *Log) openPebble(inner string, o *pebble.Options) (*pebble.DB, error) {
+	return l.opened(&l.lock, func() (*pebble.DB, error) {
+		db, err := pebble.Open(inner, o)
+		if err == nil {
+			err = apartHere(l.fs, inner, db)
+		}
+		return db, err
+	})
+}
+
+// opened gives what open opens, unless the disk fails meanwhile: Pebble would try
+// again and again, and open in the end what nobody writes to any more. The folder
+// stays locked until it has ended that.
+func (h *health) opened(held **pebble.Lock, open func() (*pebble.DB, error)) (*pebble.DB, error) {
 	type outcome struct {
 		db  *pebble.DB
 		err error
@@ -191,32 +203,30 @@ func (l *Log) openPebble(inner string, o *pebble.Options) (*pebble.DB, error) {
 	go func() {
 		var out outcome
 		defer func() { done <- out }()
-		defer l.survive(&out.err)
-		if out.db, out.err = pebble.Open(inner, o); out.err == nil {
-			out.err = apartHere(l.fs, inner, out.db)
-		}
+		defer h.survive(&out.err)
+		out.db, out.err = open()
 	}()
-	halted := l.halt
+	halted := h.halt
 	var over <-chan time.Time
 	for {
 		select {
 		case out := <-done:
 			if out.err == nil {
-				out.err = l.stoppedBy()
+				out.err = h.stoppedBy()
 			}
 			return out.db, out.err
 		case <-halted: // it may be about to say so itself, and more clearly
 			halted, over = nil, time.After(openGrace)
 		case <-over:
-			lock := l.lock
-			l.lock = nil
+			lock := *held
+			*held = nil
 			go func() {
 				if out := <-done; out.db != nil {
 					_ = out.db.Close() // nothing was written to it
 				}
 				_ = lock.Close()
 			}()
-			return nil, l.stoppedBy()
+			return nil, h.stoppedBy()
 		}
 	}
 }

@@ -13,7 +13,7 @@ func (l *Log) pebbleOptions(o Options, inner string, found bool) *pebble.Options
 	p := &pebble.Options{
 		FS:                          &walFS{FS: newApartFS(newAheadFS(o.FS), inner), dir: inner, stop: l.stop, stopped: l.stoppedBy},
 		Lock:                        l.lock,
-		Logger:                      quiet{l},
+		Logger:                      quiet{l.health},
 		EventListener:               l.listener(),
 		ErrorIfNotExists:            found,
 		ReadOnly:                    l.still,

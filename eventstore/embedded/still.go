@@ -19,7 +19,7 @@ var ErrStill = errors.New("eventstore: the log was opened to be looked at: nothi
 // that another process has open is ErrLocked.
 func OpenStill(o Options) (*Log, error) {
 	o.complete()
-	l := &Log{dir: o.Dir, closing: make(chan struct{}), halt: make(chan struct{}), still: true}
+	l := &Log{dir: o.Dir, health: newLogHealth(o), closing: make(chan struct{}), still: true}
 	inner := o.FS.PathJoin(o.Dir, pebbleFolder)
 	lock, err := lockStill(o.FS, inner)
 	if err != nil {

@@ -155,7 +155,7 @@ func TestAByteOfTheLastChunkIsDamageBeforeZerosToo(t *testing.T) {
 func TestDamageInAFirstWriteAheadLog(t *testing.T) {
 	alone(t)
 	mem := vfs.NewMem()
-	l := &Log{dir: "log", fs: mem, closing: make(chan struct{}), halt: make(chan struct{})}
+	l := &Log{dir: "log", fs: mem, health: newLogHealth(Options{Dir: "log"}), closing: make(chan struct{})}
 	db, err := pebble.Open("log", l.pebbleOptions(Options{FS: mem, CacheBytes: cacheBytes}, "log", false))
 	if err != nil {
 		t.Fatal(err)

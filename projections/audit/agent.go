@@ -143,5 +143,6 @@ func (a *audit) forget(h *hold) {
 func (a *audit) leave(id string, c *talk) {
 	if c.state.Status == conversation.StatusClosed && len(c.open) == 0 {
 		delete(a.conversations, id)
+		a.closed.keep(id, c)
 	}
 }

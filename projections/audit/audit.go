@@ -74,7 +74,7 @@ func Run(ctx context.Context, log eventstore.Log, codec *eventstore.Codec, o Opt
 		carriers: carriers(),
 	}
 	a.causes.begin()
-	for r, err := range log.Read(ctx, eventstore.Query{Until: info.Head}) {
+	for r, err := range log.Read(ctx, eventstore.Query{Until: info.Head, Lend: true}) {
 		if err != nil {
 			return a.report, err
 		}
@@ -112,6 +112,7 @@ type audit struct {
 
 	agents        map[string]*desk
 	conversations map[string]*talk // those that go on, or whose holds do
+	closed        closed
 	holds         map[string]*hold // those of which something is still to come
 	awaited       map[string]awaited
 	router        *router.Check

@@ -346,3 +346,52 @@ func TestWhatTheEngineWritesHasNoFindings(t *testing.T) {
 		t.Errorf("found %v", rules)
 	}
 }
+
+// TestWhatComesAfterTheEndIsLookedAt writes to a conversation that was closed: soon
+// after, while it is kept, and once so many others were closed that it is folded anew.
+func TestWhatComesAfterTheEndIsLookedAt(t *testing.T) {
+	p := plant(t)
+	p.begin()
+	p.close(p.engage())
+	survey := func(id string) {
+		p.put("conversation-c", conversation.Surveyed{Conversation: "c", ID: id, Score: 5})
+	}
+	wrong := func() { p.put("conversation-c", conversation.MessageReceived{Conversation: "c", ID: "m", Number: 7}) }
+	find := func(want int) {
+		t.Helper()
+		report, err := Run(t.Context(), p.log, p.codec, Options{Grace: 10 * time.Second})
+		if err != nil || report.Total != want {
+			t.Errorf("%d findings, want %d: %v, %v", report.Total, want, report.Findings, err)
+		}
+		for _, f := range report.Findings {
+			if f.Rule != "message_number" || f.Stream != "conversation-c" {
+				t.Errorf("found %v", f)
+			}
+		}
+	}
+	survey("s1")
+	find(0)
+	wrong()
+	find(1)
+	var appends []eventstore.Ordered
+	for n := range maxClosed + 1 {
+		id := uuid.NewString()
+		begun := opening(id, "")
+		a := eventstore.Ordered{Stream: "conversation-" + id, Expected: eventstore.None}
+		for _, e := range []any{conversation.Started{Opening: begun}, queued(), conversation.Closed{Conversation: id, Reason: "gone", From: conversation.StatusOpen}} {
+			name, data, err := p.codec.Encode(e, "visitor-v")
+			if err != nil {
+				t.Fatal(n, err)
+			}
+			a.Records = append(a.Records, eventstore.Record{ID: uuid.New(), Stream: a.Stream, Name: name, Subject: "visitor-v", HappenedAt: p.now, Command: uuid.New(), Data: data})
+		}
+		appends = append(appends, a)
+	}
+	if err := p.log.AppendAll(t.Context(), appends); err != nil {
+		t.Fatal(err)
+	}
+	survey("s2")
+	find(1)
+	wrong()
+	find(2)
+}

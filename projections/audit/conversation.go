@@ -17,6 +17,37 @@ type talk struct {
 	former map[string]bool // holds that are over
 }
 
+// closed are the conversations that were left last: most of what comes after the
+// end of one, such as the customer's answers to a survey, comes soon, and to fold
+// all of it again for that takes as long as all the rest.
+type closed struct {
+	talks map[string]*talk
+	ring  []string // their ids
+	next  int
+}
+
+// maxClosed is how many are kept.
+const maxClosed = 1 << 12
+
+func (c *closed) keep(id string, t *talk) {
+	if c.talks == nil {
+		c.talks = map[string]*talk{}
+	}
+	clear(t.former) // as when it is folded again: whether it is kept is to change nothing that is found
+	if _, known := c.talks[id]; known {
+		c.talks[id] = t
+		return
+	}
+	if len(c.ring) < maxClosed {
+		c.ring = append(c.ring, id)
+	} else {
+		delete(c.talks, c.ring[c.next])
+		c.ring[c.next] = id
+		c.next = (c.next + 1) % maxClosed
+	}
+	c.talks[id] = t
+}
+
 // routing tells that an event is a turn (flow.md, t).
 func routing(e any) bool {
 	switch e.(type) {
@@ -38,9 +69,11 @@ func (a *audit) conversation(ctx context.Context, r eventstore.Record, f domain.
 	}
 	c := a.conversations[f.ID]
 	if c == nil {
-		var err error
-		if c, err = a.talkBefore(ctx, r); err != nil {
-			return err
+		if c = a.closed.talks[f.ID]; c == nil || r.Revision == 0 {
+			var err error
+			if c, err = a.talkBefore(ctx, r); err != nil {
+				return err
+			}
 		}
 		a.conversations[f.ID] = c
 	}
@@ -78,7 +111,7 @@ func (a *audit) talkBefore(ctx context.Context, r eventstore.Record) (*talk, err
 	if r.Revision == 0 {
 		return c, nil
 	}
-	for b, err := range a.log.Read(ctx, eventstore.Query{Stream: r.Stream, Limit: int(r.Revision)}) {
+	for b, err := range a.log.Read(ctx, eventstore.Query{Stream: r.Stream, Limit: int(r.Revision), Lend: true}) {
 		if err != nil {
 			return nil, err
 		}

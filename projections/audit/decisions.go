@@ -40,7 +40,7 @@ func (a *audit) lateDecisions(ctx context.Context) error {
 	if late == nil {
 		return nil
 	}
-	for r, err := range a.log.Read(ctx, eventstore.Query{Kinds: router.Kinds, Until: a.report.Head}) {
+	for r, err := range a.log.Read(ctx, eventstore.Query{Kinds: router.Kinds, Until: a.report.Head, Lend: true}) {
 		if err != nil {
 			return err
 		}

@@ -49,7 +49,7 @@ func (a *audit) former(ctx context.Context, r eventstore.Record) (eventstore.Rev
 	if r.Revision <= 0 {
 		return eventstore.None, nil
 	}
-	for before, err := range a.log.Read(ctx, eventstore.Query{Stream: r.Stream, From: r.Revision - 1, Backwards: true, Limit: 1}) {
+	for before, err := range a.log.Read(ctx, eventstore.Query{Stream: r.Stream, From: r.Revision - 1, Backwards: true, Limit: 1, Lend: true}) {
 		if err != nil {
 			return 0, err
 		}
@@ -96,7 +96,7 @@ func (a *audit) resolve(ctx context.Context, head eventstore.Position) error {
 	if len(a.causes.owing) == 0 {
 		return nil
 	}
-	for r, err := range a.log.Read(ctx, eventstore.Query{Until: head}) {
+	for r, err := range a.log.Read(ctx, eventstore.Query{Until: head, Lend: true}) {
 		if err != nil {
 			return err
 		}
