@@ -235,7 +235,7 @@ func (h *house) answerExport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	lines := newLines(w)
+	lines := newLines(w, r)
 	out := bufio.NewWriterSize(w, 1<<16)
 	err = e.write(r.Context(), h.log, h.engine.Codec, asked, out)
 	if err := errors.Join(err, out.Flush()); err != nil {

@@ -144,7 +144,7 @@ func (h *house) answerImportJSONL(w http.ResponseWriter, r *http.Request) error 
 	if !api.CallerOf(r.Context()).Local() {
 		return domain.Refuse("forbidden", "API-5", "records are imported only over the server's local socket: run parley import jsonl beside it")
 	}
-	lines, in := newLines(w), newComing(w, r)
+	lines, in := newLines(w, r), newComing(w, r)
 	im := &jsonlImport{
 		log: h.log, codec: h.engine.Codec, keys: h.keys, write: r.URL.Query().Get("check") != "true",
 		until: h.engine.Now().Add(clocksDiffer),
