@@ -46,9 +46,28 @@ func (s *Server) rawRoutes() map[string]echo.HandlerFunc {
 		routes[id] = func(echo.Context) error { return errNotWired }
 	}
 	for id, answer := range s.opts.Raw {
-		routes[id] = func(c echo.Context) error { return answer(c.Response(), c.Request()) }
+		routes[id] = func(c echo.Context) error { return s.untilStopped(c, answer) }
 	}
 	return routes
+}
+
+// ErrStopping is why the request of a raw operation ends that was under way when the
+// server was told to stop.
+var ErrStopping = domain.Refuse("unavailable", "", "the server is stopping, and broke this off: give it again, or go on with it, when it serves")
+
+// untilStopped has a raw operation end with the server, which would else wait for it
+// until its grace is over and then cut it off: for work that takes minutes, for the
+// rest of a body, for somebody to read.
+func (s *Server) untilStopped(c echo.Context, answer func(http.ResponseWriter, *http.Request) error) error {
+	ctx, cancel := context.WithCancelCause(c.Request().Context())
+	defer cancel(nil)
+	rc := http.NewResponseController(c.Response())
+	defer context.AfterFunc(s.stopping, func() {
+		cancel(ErrStopping)
+		now := time.Now() // who is still sending is told why it ended: that takes a moment more
+		_ = errors.Join(rc.SetReadDeadline(now.Add(lastBodyTime)), rc.SetWriteDeadline(now.Add(2*lastBodyTime)))
+	})()
+	return answer(c.Response(), c.Request().WithContext(ctx))
 }
 
 // named reads a part of the address, which was looked at when the request came in.

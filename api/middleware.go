@@ -171,6 +171,7 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 			if err := rc.SetWriteDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 				return err
 			}
+			defer func() { _ = rc.SetWriteDeadline(time.Now().Add(answerTime)) }() // for what is left to go out; where none is supported none was set
 			return next(c)
 		}
 		if s.opts.Limits.Wait > 0 {

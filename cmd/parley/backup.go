@@ -76,6 +76,9 @@ func (h *house) answerBackup(w http.ResponseWriter, r *http.Request) error {
 	if !filepath.IsAbs(asked.Folder) {
 		return domain.Invalid("folder", "give the whole path of a folder that is not there yet")
 	}
+	if err := h.cfg.outside(asked.Folder); err != nil {
+		return domain.Invalid("folder", err.Error())
+	}
 	log, err := h.ownLog("back it up")
 	if err != nil {
 		return domain.Refuse("forbidden", "API-5", err.Error())

@@ -102,7 +102,7 @@ const inFlight = 10 * time.Second
 
 // answerCheck is the server's side: first the bytes, then what they tell.
 func (h *house) answerCheck(w http.ResponseWriter, r *http.Request) error {
-	lines := newLines(w)
+	lines := newLines(w, r)
 	progress := func(part string) func(done, total uint64) {
 		return func(done, total uint64) { lines.now(map[string]any{"part": part, "done": done, "total": total}) }
 	}

@@ -111,6 +111,17 @@ func (c *config) keys() string {
 	return filepath.Join(c.data, "keys")
 }
 
+// outside refuses a place for something new in a part of the data folder: those hold
+// what the engine keeps there, file by file, and a stranger among it is damage.
+func (c *config) outside(path string) error {
+	for _, part := range []string{c.log(), c.keys(), c.views(), c.index()} {
+		if liesIn(path, part) {
+			return fmt.Errorf("%s lies in %s, where only the engine's own files may be: name a place outside it; nothing was written", path, part)
+		}
+	}
+	return nil
+}
+
 // whole refuses a folder of which the log or the keys are gone, before anything
 // is made in their place: either was lost, or not brought back.
 func (c *config) whole() error {

@@ -83,6 +83,9 @@ func runCopy(ctx context.Context, from, to string, own embedded.Options, asJSON 
 		os.Exit(exitFail)
 	}
 	c := &copying{fromName: nameOfPlace(from), toName: nameOfPlace(to), bar: b}
+	if err := between(from, to); err != nil {
+		return err
+	}
 	if c.from, err = openEnd(ctx, from, true, own); err != nil {
 		return fmt.Errorf("--from: %w", err)
 	}
@@ -115,6 +118,21 @@ type end interface {
 	eventstore.Log
 	io.Closer
 	Marks(ctx context.Context) (map[string]eventstore.Mark, error)
+}
+
+// between refuses to make the copy among the files of what is copied.
+func between(from, to string) error {
+	if esdb.IsAddress(from) || esdb.IsAddress(to) {
+		return nil
+	}
+	source := &config{data: from}
+	if _, err := os.Stat(filepath.Join(from, logFormat)); err == nil && liesIn(filepath.Join(to, "log"), from) { // a log by itself, such as a backup
+		return fmt.Errorf("--to: %s lies in the log %s, where only its own files may be: name a folder outside it; nothing was written", to, from)
+	}
+	if err := source.outside(to); err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	return nil
 }
 
 // openEnd opens the log at an address: on a server, or in a data folder. A log

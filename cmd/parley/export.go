@@ -70,6 +70,11 @@ that was broken off, or is to have what happened since, goes on with
 			if asked.Until != "" && asked.AsOf != "" {
 				return usageError{errors.New("--until and --as-of both say where to end: give one")}
 			}
+			if output != "" {
+				if err := cfg.outside(output); err != nil {
+					return fmt.Errorf("--output: %w", err)
+				}
+			}
 			return withLocal(cmd.Context(), cfg, cmd.ErrOrStderr(), func(ctx context.Context, l *local) error {
 				if output == "" {
 					_, err := export(ctx, l, asked, cmd.OutOrStdout(), newBar(cmd.ErrOrStderr(), true))
@@ -230,7 +235,7 @@ func (h *house) answerExport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	lines := newLines(w)
+	lines := newLines(w, r)
 	out := bufio.NewWriterSize(w, 1<<16)
 	err = e.write(r.Context(), h.log, h.engine.Codec, asked, out)
 	if err := errors.Join(err, out.Flush()); err != nil {

@@ -144,6 +144,8 @@ func TestAnExportInTheClearIsSealedAnewWhenItIsImported(t *testing.T) {
 	}
 	sameText(t, "the history", parley(t, "history", "conversation", conversation, "--data", data).ok(t), parley(t, "history", "conversation", conversation, "--data", to).ok(t))
 	parley(t, "projections", "verify", "--all", "--data", to).ok(t)
+	astray := strings.ReplaceAll(text, `"opened":["/text"]`, `"opened":["/no"]`)
+	parley(t, "import", "jsonl", saved(t, relined(strings.Split(strings.TrimSuffix(astray, "\n"), "\n"))), "--data", filepath.Join(folder(t), "data")).fails(t, exitFail, "opened: it points to what is no text", "nothing was written")
 }
 
 func TestAnExportThatWasBrokenOffGoesOn(t *testing.T) {
@@ -254,6 +256,9 @@ func TestALineThatNoExportWroteIsRefusedWhereItLies(t *testing.T) {
 			break
 		}
 	}
+	foreign := slices.IndexFunc(lines, func(line string) bool { return strings.Contains(line, `"data":{"a":1}`) })
+	_, happened, _ := strings.Cut(lines[foreign], `"happenedAt"`)
+	happened, _, _ = strings.Cut(`"happenedAt"`+happened, ",")
 	other := func(digit byte) byte { // a hexadecimal digit that is not this one
 		if digit == '0' {
 			return '1'
@@ -289,6 +294,10 @@ func TestALineThatNoExportWroteIsRefusedWhereItLies(t *testing.T) {
 		{"an unknown event", replaced(9, `"name":"`, `"name":"never.`), []string{"line 10", "data"}},
 		{"a time that runs back", replaced(20, recorded, `"recordedAt":"2001-01-01T00:00:00.000001Z`[:len(`"recordedAt":"2001-01-01T00:00:00.000001`)]), []string{"line 21"}},
 		{"a time to come", replaced(20, recorded[:len(`"recordedAt":"2`)], `"recordedAt":"9`), []string{"line 21", "recordedAt", "in the future"}},
+		{"an actor too long", replaced(foreign, `"actor":{"id":"`, `"actor":{"id":"`+strings.Repeat("x", 1025)), []string{fmt.Sprintf("line %d: actor", foreign+1), "1024"}},
+		{"a record too large", replaced(foreign, `"data":{"a":1}`, `"data":"`+strings.Repeat("x", 1<<20)+`"`), []string{fmt.Sprintf("line %d: ", foreign+1), "1 MiB"}},
+		{"a zero in a stream's name", replaced(foreign, `"stream":"foreign-1"`, `"stream":"foreign-\u0000"`), []string{fmt.Sprintf("line %d: stream", foreign+1), "none of them zero"}},
+		{"a time too fine", replaced(foreign, happened, `"happenedAt":"2026-11-20T09:30:00.0000001Z"`), []string{fmt.Sprintf("line %d: happenedAt", foreign+1), "microsecond"}},
 		{"a wrong count", replaced(n-1, `"records":`, `"records":1`), []string{fmt.Sprintf("line %d", n), "end"}},
 		{"some events only", exported(t, data, "--names", "agent.reserved"), []string{"line 2", "names"}},
 	} {

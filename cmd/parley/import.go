@@ -141,7 +141,7 @@ func plain(r io.Reader) (io.Reader, error) {
 func (h *house) answerImportStar(w http.ResponseWriter, r *http.Request) error {
 	h.importing.Add(1)
 	defer h.importing.Add(-1)
-	lines := newLines(w)
+	lines := newLines(w, r)
 	total, err := importStar(r.Context(), h.engine, h.keys, newComing(w, r), func(done int64) { lines.now(map[string]any{"done": done}) })
 	if err != nil {
 		return lines.refuse("import_failed", err)

@@ -144,7 +144,7 @@ func (h *house) answerImportJSONL(w http.ResponseWriter, r *http.Request) error 
 	if !api.CallerOf(r.Context()).Local() {
 		return domain.Refuse("forbidden", "API-5", "records are imported only over the server's local socket: run parley import jsonl beside it")
 	}
-	lines, in := newLines(w), newComing(w, r)
+	lines, in := newLines(w, r), newComing(w, r)
 	im := &jsonlImport{
 		log: h.log, codec: h.engine.Codec, keys: h.keys, write: r.URL.Query().Get("check") != "true",
 		until: h.engine.Now().Add(clocksDiffer),
@@ -170,7 +170,7 @@ const clocksDiffer = time.Hour
 
 // jsonlImport takes the lines of exports into a log, or looks whether it could.
 type jsonlImport struct {
-	log      eventstore.Log
+	log      store
 	codec    *eventstore.Codec
 	keys     keyStore
 	write    bool
@@ -279,6 +279,9 @@ func (im *jsonlImport) take(ctx context.Context, r eventstore.Record, opened []s
 	if err := im.known(r); err != nil {
 		return err
 	}
+	if err := im.log.Takes(r.Stream, r); err != nil {
+		return err
+	}
 	if r.Revision <= s.head {
 		return im.same(ctx, r, opened)
 	}
@@ -292,13 +295,19 @@ func (im *jsonlImport) take(ctx context.Context, r eventstore.Record, opened []s
 	if err := im.readable(r, opened); err != nil {
 		return err
 	}
+	seal := func(text domain.Personal) (domain.Personal, error) {
+		if !im.write {
+			return text, nil // no key is made yet
+		}
+		return im.codec.Seal(r.Subject, text)
+	}
+	var err error
+	if r.Data, err = sealData(r, opened, seal); err != nil {
+		return err
+	}
 	im.total.New++
 	if !im.write {
 		return nil
-	}
-	var err error
-	if r.Data, err = sealData(im.codec, r, opened); err != nil {
-		return err
 	}
 	return im.put(ctx, r)
 }

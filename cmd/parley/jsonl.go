@@ -174,6 +174,10 @@ func (l jsonlRecord) record() (r eventstore.Record, err error) {
 		return r, domain.Invalid("revision", "revisions count from 0")
 	case r.RecordedAt.IsZero():
 		return r, domain.Invalid("recordedAt", "it is missing")
+	case !whole(r.RecordedAt):
+		return r, domain.Invalid("recordedAt", "times are kept to the microsecond")
+	case !whole(r.HappenedAt):
+		return r, domain.Invalid("happenedAt", "times are kept to the microsecond")
 	case len(l.Bytes) > 0 && len(l.Data) > 0:
 		return r, domain.Invalid("bytes", "data and bytes stand for each other: give one")
 	}
@@ -182,6 +186,9 @@ func (l jsonlRecord) record() (r eventstore.Record, err error) {
 	}
 	return r, nil
 }
+
+// whole tells that a time has microseconds and nothing finer, which no log keeps.
+func whole(t time.Time) bool { return t.Equal(t.Truncate(time.Microsecond)) }
 
 // stringsIn finds every string in a JSON text but the keys of objects: where it
 // begins and ends, and the JSON pointer to it. The text is valid.
@@ -281,8 +288,8 @@ func openData(codec *eventstore.Codec, r eventstore.Record) (data []byte, opened
 	return data, opened, err
 }
 
-// sealData seals the texts that were opened, anew.
-func sealData(codec *eventstore.Codec, r eventstore.Record, opened []string) ([]byte, error) {
+// sealData seals the texts that were opened, anew: each by seal.
+func sealData(r eventstore.Record, opened []string, seal func(domain.Personal) (domain.Personal, error)) ([]byte, error) {
 	left := map[string]bool{}
 	for _, pointer := range opened {
 		left[pointer] = true
@@ -298,7 +305,7 @@ func sealData(codec *eventstore.Codec, r eventstore.Record, opened []string) ([]
 			return "", false, nil
 		}
 		delete(left, pointer)
-		sealed, err := codec.Seal(r.Subject, domain.Personal(text))
+		sealed, err := seal(domain.Personal(text))
 		return string(sealed), true, err
 	})
 	if err == nil && len(left) > 0 {

@@ -11,12 +11,14 @@ import (
 	"sync"
 	"time"
 
+	"parley/api"
 	"parley/eventstore"
 )
 
 // lines writes the answer of long work: JSON objects, one a line.
 type lines struct {
 	mu   sync.Mutex
+	ctx  context.Context // the request's
 	w    http.ResponseWriter
 	last time.Time
 }
@@ -24,12 +26,12 @@ type lines struct {
 // linesEvery is how often progress is told.
 const linesEvery = 200 * time.Millisecond
 
-func newLines(w http.ResponseWriter) *lines {
+func newLines(w http.ResponseWriter, r *http.Request) *lines {
 	// Both ways are open at once: progress goes out while the body comes in.
 	_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 always is
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.WriteHeader(http.StatusOK)
-	return &lines{w: w}
+	return &lines{ctx: r.Context(), w: w}
 }
 
 // now tells progress, unless it was told just now.
@@ -77,7 +79,11 @@ func (l *lines) fail(err error) error {
 
 // refuse ends the answer with a problem: the status went out already.
 func (l *lines) refuse(code string, err error) error {
-	return l.write(map[string]any{"problem": map[string]any{"code": code, "title": "The work failed", "detail": err.Error()}})
+	detail := err.Error()
+	if errors.Is(context.Cause(l.ctx), api.ErrStopping) { // whatever it was that broke off
+		code, detail = api.ErrStopping.Code, api.ErrStopping.Message
+	}
+	return l.write(map[string]any{"problem": map[string]any{"code": code, "title": "The work failed", "detail": detail}})
 }
 
 // maxSilence is how long nothing may come of what is imported: routing rests so
@@ -87,13 +93,14 @@ const maxSilence = 30 * time.Second
 // coming is the body of a request, of which each wait for more is bounded. The
 // time between them is the server's own, and counts for nothing.
 type coming struct {
+	ctx     context.Context
 	body    io.Reader
 	rc      *http.ResponseController
 	silence error // it was given up
 }
 
 func newComing(w http.ResponseWriter, r *http.Request) *coming {
-	return &coming{body: r.Body, rc: http.NewResponseController(w)}
+	return &coming{ctx: r.Context(), body: r.Body, rc: http.NewResponseController(w)}
 }
 
 func (c *coming) Read(p []byte) (int, error) {
@@ -103,7 +110,13 @@ func (c *coming) Read(p []byte) (int, error) {
 	if err := c.until(time.Now().Add(maxSilence)); err != nil {
 		return 0, err
 	}
+	if why := context.Cause(c.ctx); errors.Is(why, api.ErrStopping) { // asked behind the deadline: a server that stops sets its own, and once
+		return 0, why
+	}
 	n, err := c.body.Read(p)
+	if why := context.Cause(c.ctx); err != nil && errors.Is(why, api.ErrStopping) {
+		return n, why
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) { // which stays: nobody is to wait for the rest of the body either
 		c.silence = fmt.Errorf("nothing came for %s, and routing does not rest for longer: import the same again", maxSilence)
 		return n, c.silence

@@ -25,7 +25,7 @@ func TestOnlyDamageIsCalledDamage(t *testing.T) {
 		"internal":    errors.New("no space is left"),
 	} {
 		w := httptest.NewRecorder()
-		if err := newLines(w).fail(err); err != nil {
+		if err := newLines(w, httptest.NewRequest("POST", "/v1/check", nil)).fail(err); err != nil {
 			t.Fatal(err)
 		}
 		if said := w.Body.String(); !strings.Contains(said, `"code":"`+code+`"`) || !strings.Contains(said, err.Error()) {

@@ -73,6 +73,14 @@ func restore(ctx context.Context, cfg *config, from string, b *bar) (report embe
 	if err := os.MkdirAll(cfg.data, 0o700); err != nil {
 		return report, err
 	}
+	held, err := alone(cfg.data) // what another one brings back would be cleared away
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, held.Close()) }()
+	if err := cfg.room(); err != nil { // another one has just ended
+		return report, err
+	}
 	half := filepath.Join(cfg.data, restoring)
 	if err := os.RemoveAll(half); err != nil { // what a restore that was cut off left
 		return report, err

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -242,4 +243,38 @@ func TestRestoreRefusesABackupInTheDataFolder(t *testing.T) {
 	folderCopy(t, backup, filepath.Join(full, "log"))
 	parley(t, "restore", backup, "--data", full, "--keys", elsewhere).fails(t, exitFail, "holds log", "nothing was written")
 	parley(t, "restore", half, "--data", filepath.Join(folder(t), "data"), "--keys", elsewhere).ok(t)
+}
+
+// TestTwoRestoresIntoOneFolder has a second restore come while the first is at
+// work: it would clear away what the first brings back, which would then say that
+// all of it is there.
+func TestTwoRestoresIntoOneFolder(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no folder is locked here")
+	}
+	t.Parallel()
+	s := serveHere(t, folder(t))
+	furnish(t, s)
+	backup := filepath.Join(folder(t), "backup")
+	parley(t, "backup", backup, "--data", s.data).ok(t)
+	s.stop()
+
+	to := filepath.Join(folder(t), "data")
+	folderCopy(t, filepath.Join(s.data, "keys"), filepath.Join(to, "keys"))
+	half := filepath.Join(to, restoring)
+	folderCopy(t, backup, half) // the first one's
+	was := names(t, half)
+	first, err := alone(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parley(t, "restore", backup, "--data", to).fails(t, exitFail, "another parley restore is at work in "+to, "nothing was written")
+	if left := names(t, half); left != was {
+		t.Errorf("the first one's copy held %q, and holds %q", was, left)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	parley(t, "restore", backup, "--data", to).ok(t)
+	parley(t, "check", "--data", to).ok(t)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -57,6 +58,9 @@ func serve(ctx context.Context, cfg *config, out, errs io.Writer, ready func(ctx
 	logger := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level}))
 	paceGarbage()
 	h, err := openHouse(ctx, cfg, logger)
+	if ctx.Err() != nil && onlyStopped(err) { // before it had begun
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -106,4 +110,12 @@ func serve(ctx context.Context, cfg *config, out, errs io.Writer, ready func(ctx
 		err = nil
 	}
 	return err
+}
+
+// onlyStopped tells that nothing went wrong but that somebody stopped it.
+func onlyStopped(err error) bool {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(several.Unwrap(), func(err error) bool { return !onlyStopped(err) })
+	}
+	return errors.Is(err, context.Canceled)
 }

@@ -21,6 +21,8 @@ type store interface {
 	eventstore.Log
 	io.Closer
 	Marks(ctx context.Context) (map[string]eventstore.Mark, error)
+	// Takes refuses a record that could not be appended to a stream.
+	Takes(stream string, r eventstore.Record) error
 }
 
 // openLog opens the log: the one in the data folder, or the one on a server.

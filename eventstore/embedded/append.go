@@ -43,6 +43,13 @@ func (l *Log) written(ctx context.Context, req *request, records []eventstore.Re
 // would stop the log for everybody, and a batch holds all of it three times.
 const mostEncoded = 256 << 20
 
+// Takes refuses a record that could not be appended to a stream, whatever there is
+// in it: for whoever looks at all of many before he appends the first.
+func (l *Log) Takes(stream string, r eventstore.Record) error {
+	_, err := prepare(stream, eventstore.None, []eventstore.Record{r})
+	return err
+}
+
 // prepare refuses what cannot be stored and encodes the rest.
 func prepare(stream string, expected eventstore.Revision, records []eventstore.Record) (*request, error) {
 	if stream == "" || len(stream) > maxText || strings.IndexByte(stream, 0) >= 0 {

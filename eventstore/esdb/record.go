@@ -58,6 +58,13 @@ func (l *Log) seenAcked(p eventstore.Position) {
 	}
 }
 
+// Takes refuses a record that could not be appended to a stream, whatever there is
+// in it, as far as it can be told here.
+func (l *Log) Takes(stream string, r eventstore.Record) error {
+	_, err := l.events(stream, eventstore.None, []eventstore.Record{r})
+	return err
+}
+
 // events prepares records for the server, and refuses what it cannot hold.
 // When a record was recorded is the server's to say, unless it is a copy.
 func (l *Log) events(stream string, expected eventstore.Revision, records []eventstore.Record) ([]client.EventData, error) {
