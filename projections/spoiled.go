@@ -15,6 +15,9 @@ func Spoiled(err error) bool {
 	if !ok {
 		return false
 	}
+	if failed.Code() == sqlite3.SQLITE_IOERR_IN_PAGE { // one of its files was cut while it lay in memory
+		return true
+	}
 	code := failed.Code() & 0xff // without what SQLite says beyond that
 	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 }

@@ -140,6 +140,7 @@ func TestAFileThatIsGoneIsMadeAnew(t *testing.T) {
 		"deleted":         os.Remove,
 		"with its folder": func(path string) error { return os.RemoveAll(filepath.Dir(path)) },
 		"emptied":         func(path string) error { return os.Truncate(path, 0) },
+		"its map cut":     func(path string) error { return os.Truncate(path+"-shm", 0) }, // which lies in memory
 	} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel() // SQLite waits for who might be filling an empty file
