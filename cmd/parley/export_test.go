@@ -361,6 +361,17 @@ func TestALineThatNoExportWroteIsRefusedWhereItLies(t *testing.T) {
 	})
 }
 
+// TestAnImportTakesFilesOnly: what can be read once only would be empty when it is
+// imported, after it was looked at.
+func TestAnImportTakesFilesOnly(t *testing.T) {
+	t.Parallel()
+	to := filepath.Join(folder(t), "data")
+	parley(t, "import", "jsonl", os.DevNull, "--data", to).fails(t, exitFail, os.DevNull+" is no file", "nothing was written")
+	if _, err := os.Stat(to); !os.IsNotExist(err) {
+		t.Errorf("the folder stays: %v", err)
+	}
+}
+
 // TestAnImportThatIsKilledIsFinishedByImportingAgain kills the process at any
 // moment: what it left is the beginning of the export, and importing again makes
 // it whole.

@@ -55,6 +55,11 @@ with --clear is sealed anew.`,
 			return withLocal(cmd.Context(), cfg, cmd.ErrOrStderr(), func(ctx context.Context, l *local) error {
 				b := newBar(cmd.ErrOrStderr(), false)
 				defer b.end()
+				for _, name := range files { // a pipe would be empty when it is read again
+					if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+						return fmt.Errorf("%s is no file: all of it is read twice, before and while it is imported, so save it as one; nothing was written", name)
+					}
+				}
 				if _, err := sendJSONL(ctx, l, files, "looked at", "true", b); err != nil {
 					return fmt.Errorf("%w; nothing was written", err)
 				}
