@@ -209,14 +209,7 @@ func flipped(b []byte, at int) []byte {
 func TestRestoreRefusesABackupInTheDataFolder(t *testing.T) {
 	long(t)
 	t.Parallel()
-	s := serveHere(t, folder(t))
-	furnish(t, s)
-	backup := filepath.Join(folder(t), "backup")
-	parley(t, "backup", backup, "--data", s.data).ok(t)
-	s.stop()
-
-	to := filepath.Join(folder(t), "data")
-	folderCopy(t, filepath.Join(s.data, "keys"), filepath.Join(to, "keys"))
+	backup, to := backupAndKeys(t)
 	half := filepath.Join(to, restoring)
 	folderCopy(t, backup, half)
 	link := filepath.Join(folder(t), "link")
@@ -231,14 +224,14 @@ func TestRestoreRefusesABackupInTheDataFolder(t *testing.T) {
 		}
 	}
 	inside := filepath.Join(backup, "new", "data")
-	parley(t, "restore", backup, "--data", inside, "--keys", filepath.Join(s.data, "keys")).fails(t, exitFail, "lies in the backup", "nothing was written")
+	parley(t, "restore", backup, "--data", inside, "--keys", filepath.Join(to, "keys")).fails(t, exitFail, "lies in the backup", "nothing was written")
 	if left := names(t, filepath.Join(backup, "new")); left != "" {
 		t.Errorf("the refused restore left %s", left)
 	}
 
 	// Keys elsewhere, in a folder that is called like what is in the way.
 	elsewhere := filepath.Join(folder(t), "log")
-	folderCopy(t, filepath.Join(s.data, "keys"), elsewhere)
+	folderCopy(t, filepath.Join(to, "keys"), elsewhere)
 	full := folder(t)
 	folderCopy(t, backup, filepath.Join(full, "log"))
 	parley(t, "restore", backup, "--data", full, "--keys", elsewhere).fails(t, exitFail, "holds log", "nothing was written")
@@ -253,14 +246,7 @@ func TestTwoRestoresIntoOneFolder(t *testing.T) {
 		t.Skip("no folder is locked here")
 	}
 	t.Parallel()
-	s := serveHere(t, folder(t))
-	furnish(t, s)
-	backup := filepath.Join(folder(t), "backup")
-	parley(t, "backup", backup, "--data", s.data).ok(t)
-	s.stop()
-
-	to := filepath.Join(folder(t), "data")
-	folderCopy(t, filepath.Join(s.data, "keys"), filepath.Join(to, "keys"))
+	backup, to := backupAndKeys(t)
 	half := filepath.Join(to, restoring)
 	folderCopy(t, backup, half) // the first one's
 	was := names(t, half)
@@ -277,4 +263,17 @@ func TestTwoRestoresIntoOneFolder(t *testing.T) {
 	}
 	parley(t, "restore", backup, "--data", to).ok(t)
 	parley(t, "check", "--data", to).ok(t)
+}
+
+// backupAndKeys makes a backup of a log, and a data folder with nothing in it but the
+// log's keys.
+func backupAndKeys(t *testing.T) (backup, to string) {
+	t.Helper()
+	s := serveHere(t, folder(t))
+	furnish(t, s)
+	backup, to = filepath.Join(folder(t), "backup"), filepath.Join(folder(t), "data")
+	parley(t, "backup", backup, "--data", s.data).ok(t)
+	s.stop()
+	folderCopy(t, filepath.Join(s.data, "keys"), filepath.Join(to, "keys"))
+	return backup, to
 }
