@@ -34,8 +34,8 @@ func (s *Server) SendMessage(ctx context.Context, r SendMessageRequestObject) (S
 		return nil, err
 	}
 	switch {
-	case text == "" && len(files) == 0:
-		return nil, domain.Invalid("text", "a message has a text or an attachment")
+	case domain.Blank(text) && len(files) == 0:
+		return nil, domain.Invalid("text", "a message has a text, of more than blanks, or an attachment")
 	case len(client) > 255:
 		return nil, domain.Invalid("clientMessageId", "255 characters at most")
 	}

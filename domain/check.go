@@ -1,5 +1,24 @@
 package domain
 
+import (
+	"slices"
+	"strings"
+)
+
+// Blank tells whether a text says nothing: there is none, or nothing but blanks.
+func Blank[T ~string](text T) bool { return strings.TrimSpace(string(text)) == "" }
+
+// Distinct tells whether each name says something, has so many characters at most,
+// and is there once.
+func Distinct(names []string, most int) bool {
+	for i, name := range names {
+		if Blank(name) || len([]rune(name)) > most || slices.Contains(names[:i], name) {
+			return false
+		}
+	}
+	return true
+}
+
 // Limits of context variables and of the survey before a conversation (CON-9).
 const (
 	MaxVariables     = 100
@@ -60,7 +79,7 @@ func (o Opening) validLocale() bool {
 // Check tells what is wrong with a context variable.
 func (v Variable) Check() error {
 	switch {
-	case v.Name == "" || len([]rune(v.Name)) > MaxVariableName:
+	case Blank(v.Name) || len([]rune(v.Name)) > MaxVariableName:
 		return Invalid("context.name", "a context variable has a name of 1 to 100 characters")
 	case len([]rune(string(v.Value))) > MaxVariableValue:
 		return Invalid("context.value", "a context variable's value has 4,000 characters at most")

@@ -138,7 +138,7 @@ func CheckSkills(field string, all []SkillLevel) error {
 	}
 	for i, s := range all {
 		switch {
-		case s.Skill == "" || len([]rune(s.Skill)) > 100:
+		case Blank(s.Skill) || len([]rune(s.Skill)) > 100:
 			return Invalid(field, "a skill has a name of 1 to 100 characters")
 		case s.Level < 1 || s.Level > MaxSkillLevel:
 			return Invalid(field, "a skill's level is 1 to 10")

@@ -184,7 +184,7 @@ func (t Template) check(asks bool) error {
 	}
 	for i, f := range t.Fields {
 		switch {
-		case f.Label == "" || len([]rune(f.Label)) > 50:
+		case Blank(f.Label) || len([]rune(f.Label)) > 50:
 			return wrong("fields.label", "NOT-3", "a field has a label of 1 to 50 characters")
 		case !slices.Contains(fieldValues, f.Value):
 			return wrong("fields.value", "NOT-4", "a field shows customer, comment, wait, queue, channel, workstream, priority or agent")

@@ -46,11 +46,13 @@ func (cmd Register) Decide(a Agent) ([]Event, error) {
 		return nil, domain.Invalid("units", "give 1 to 10,000 units")
 	case len(cmd.Skills) > domain.MaxSkills:
 		return nil, domain.Invalid("skills", "50 skills at most")
+	case !domain.Distinct(cmd.Skills, 100):
+		return nil, domain.Invalid("skills", "a skill has a name of 1 to 100 characters, and is named once")
 	case cmd.Usual != "" && !cmd.Usual.chosen():
 		return nil, domain.Invalid("defaultPresence", "give available, busy, do_not_disturb, away or offline")
 	case a.Registered && cmd.Name == "" && a.Units == units && slices.Equal(a.Skills, cmd.Skills) && maps.Equal(a.Levels, levels) && a.Usual == cmd.Usual:
 		return nil, nil
-	case !a.Registered && cmd.Name == "":
+	case domain.Blank(cmd.Name) && (!a.Registered || cmd.Name != ""):
 		return nil, domain.Invalid("name", "an agent has a name")
 	case len([]rune(string(cmd.Name))) > 200:
 		return nil, domain.Invalid("name", "a name has 200 characters at most")

@@ -74,7 +74,7 @@ func (cmd Open) Decide(c Case) ([]Event, error) {
 		return nil, domain.Invalid("id", "a case needs an id")
 	case !domain.ValidID(cmd.Contact):
 		return nil, domain.Invalid("contact", "a case is a contact's: give the contact's id")
-	case cmd.Title == "" || len([]rune(string(cmd.Title))) > 200:
+	case domain.Blank(cmd.Title) || len([]rune(string(cmd.Title))) > 200:
 		return nil, domain.Invalid("title", "a title has 1 to 200 characters")
 	case len([]rune(string(cmd.Description))) > 10000:
 		return nil, domain.Invalid("description", "10,000 characters at most")
@@ -117,7 +117,7 @@ func (cmd Note) Decide(c Case) ([]Event, error) {
 		return nil, domain.Invalid("id", "a note needs an id")
 	case c.Recent.Has(cmd.ID):
 		return nil, nil
-	case n == 0 || n > 10000:
+	case domain.Blank(cmd.Text) || n > 10000:
 		return nil, domain.Invalid("text", "a note has 1 to 10,000 characters")
 	}
 	return []Event{Noted{Case: c.ID, Contact: c.Contact, ID: cmd.ID, Text: cmd.Text, By: cmd.By}}, nil

@@ -14,6 +14,8 @@ func TestSUM8_CasesAreOpenedNotedAndSettled(t *testing.T) {
 	spec.Run(t, &Kind, []spec.Case[Case, Event]{
 		{Name: "opened once", When: Open{ID: "k1", Contact: "kim", Title: "Invoice", By: ana}, Then: []Event{open}},
 		{Name: "of nobody", When: Open{ID: "k1", Title: "Invoice"}, Err: domain.Invalid("contact", "")},
+		{Name: "with a title of blanks", When: Open{ID: "k1", Contact: "kim", Title: " "}, Err: domain.Invalid("title", "")},
+		{Name: "a note of blanks", Given: []Event{open}, When: Note{ID: "n1", Text: " ", By: ana}, Err: domain.Invalid("text", "")},
 		{Name: "without a title", When: Open{ID: "k1", Contact: "kim"}, Err: domain.Invalid("title", "")},
 		{Name: "noted", Given: []Event{open}, When: Note{ID: "n1", Text: "x", By: ana}, Then: []Event{noted}},
 		{Name: "noted again", Given: []Event{open, noted}, When: Note{ID: "n1", Text: "x", By: ana}},

@@ -72,6 +72,8 @@ func (cmd Record) Decide(c Contact) ([]Event, error) {
 		return nil, ErrErased
 	case len([]rune(string(cmd.Details.Name))) > 200:
 		return nil, domain.Invalid("name", "a name has 200 characters at most")
+	case cmd.Details.Name != "" && domain.Blank(cmd.Details.Name):
+		return nil, domain.Invalid("name", "a name is of more than blanks: leave it out where none is known")
 	case len(cmd.Details.Phones) > 10:
 		return nil, domain.Invalid("phones", "10 phones at most")
 	case cmd.Digest != "" && c.Digest == cmd.Digest && c.Account == cmd.Account:
@@ -110,7 +112,7 @@ func (cmd Note) Decide(c Contact) ([]Event, error) {
 		return nil, domain.Invalid("id", "a note needs an id")
 	case c.Recent.Has(cmd.ID):
 		return nil, nil
-	case n == 0 || n > 10000:
+	case domain.Blank(cmd.Text) || n > 10000:
 		return nil, domain.Invalid("text", "a note has 1 to 10,000 characters")
 	}
 	return []Event{Noted{Contact: c.ID, ID: cmd.ID, Text: cmd.Text, By: cmd.By}}, nil
@@ -155,7 +157,7 @@ func (cmd AddActivity) Decide(c Contact) ([]Event, error) {
 		return nil, nil
 	case cmd.Form != ActivityCall && cmd.Form != ActivityEmail && cmd.Form != ActivityTask:
 		return nil, domain.Invalid("form", "give call, email or task")
-	case cmd.Title == "" || len([]rune(string(cmd.Title))) > 200:
+	case domain.Blank(cmd.Title) || len([]rune(string(cmd.Title))) > 200:
 		return nil, domain.Invalid("title", "a title has 1 to 200 characters")
 	case len([]rune(string(cmd.Text))) > 10000:
 		return nil, domain.Invalid("text", "10,000 characters at most")

@@ -10,7 +10,7 @@ func (cmd Classify) Decide(c Conversation) ([]Event, error) {
 	switch {
 	case c.Status == StatusNone:
 		return nil, ErrUnknown
-	case cmd.Topic == "" || len([]rune(cmd.Topic)) > 100:
+	case domain.Blank(cmd.Topic) || len([]rune(cmd.Topic)) > 100:
 		return nil, domain.Invalid("topic", "a topic has 1 to 100 characters")
 	case c.Topic == cmd.Topic:
 		return nil, nil

@@ -66,7 +66,7 @@ func (cmd LookUp) Decide(c Conversation) ([]Event, error) {
 		return nil, ErrUnknown
 	case c.seen(cmd.ID):
 		return nil, nil
-	case cmd.Name == "" || len([]rune(cmd.Name)) > 256:
+	case domain.Blank(cmd.Name) || len([]rune(cmd.Name)) > 256:
 		return nil, domain.Invalid("name", "a look-up has a name of 1 to 256 characters")
 	}
 	return []Event{LookedUp{Conversation: c.ID, ID: cmd.ID, Name: cmd.Name, Query: cmd.Query, Result: cmd.Result, By: cmd.By}}, nil

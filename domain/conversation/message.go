@@ -26,8 +26,8 @@ type Attachment struct {
 
 func validText(text domain.Personal, attachments []Attachment) error {
 	switch n := len([]rune(string(text))); {
-	case n == 0 && len(attachments) == 0:
-		return domain.Invalid("text", "a message has a text or an attachment")
+	case domain.Blank(text) && len(attachments) == 0:
+		return domain.Invalid("text", "a message has a text, of more than blanks, or an attachment")
 	case n > MaxText:
 		return &domain.Error{Code: "text_too_long", Field: "text", Rule: "CON-2", Message: "a message has 6,000 characters at most: send it in parts"}
 	case len(attachments) > MaxAttachments:
@@ -41,7 +41,7 @@ func validChoices(choices []domain.Personal) error {
 		return domain.Invalid("choices", "20 quick replies at most")
 	}
 	for _, c := range choices {
-		if n := len([]rune(string(c))); n == 0 || n > MaxChoice {
+		if n := len([]rune(string(c))); domain.Blank(c) || n > MaxChoice {
 			return domain.Invalid("choices", "a quick reply has 1 to 256 characters")
 		}
 	}
@@ -272,7 +272,7 @@ func (cmd Note) Decide(c Conversation) ([]Event, error) {
 		return nil, nil
 	case !domain.ValidID(cmd.ID):
 		return nil, domain.Invalid("id", "a note needs an id")
-	case n == 0:
+	case domain.Blank(cmd.Text):
 		return nil, domain.Invalid("text", "a note has a text")
 	case n > MaxNote:
 		return nil, &domain.Error{Code: "text_too_long", Field: "text", Rule: "API-5", Message: "a note has 10,000 characters at most"}

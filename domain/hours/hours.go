@@ -108,7 +108,7 @@ func (e Set) check() error {
 	switch {
 	case !domain.ValidID(e.Hours):
 		return domain.Invalid("id", "the id of operating hours has 1 to 64 letters, digits, dots, dashes or underscores")
-	case e.Name == "" || len([]rune(e.Name)) > 100:
+	case domain.Blank(e.Name) || len([]rune(e.Name)) > 100:
 		return domain.Invalid("name", "operating hours have a name of 1 to 100 characters")
 	case e.Zone == "" || len(e.Zone) > 64:
 		return domain.Invalid("zone", "give a time zone, such as Europe/Berlin")

@@ -51,7 +51,7 @@ func (cmd Configure) Decide(p Profile) ([]Event, error) {
 	switch {
 	case !domain.ValidID(cmd.ID):
 		return nil, domain.Invalid("id", "a profile's id has 1 to 64 letters, digits, dots, dashes or underscores")
-	case cmd.Name == "" || len([]rune(cmd.Name)) > 100:
+	case domain.Blank(cmd.Name) || len([]rune(cmd.Name)) > 100:
 		return nil, domain.Invalid("name", "a profile has a name of 1 to 100 characters")
 	case cmd.Limit < 1 || cmd.Limit > 1000:
 		return nil, domain.Invalid("limit", "give 1 to 1,000")

@@ -80,7 +80,7 @@ func (cmd Configure) Decide(q Queue) ([]Event, error) {
 	switch {
 	case !domain.ValidID(cmd.ID):
 		return nil, domain.Invalid("id", "a queue's id has 1 to 64 letters, digits, dots, dashes or underscores")
-	case cmd.Name == "" || len([]rune(cmd.Name)) > 100:
+	case domain.Blank(cmd.Name) || len([]rune(cmd.Name)) > 100:
 		return nil, domain.Invalid("name", "a queue has a name of 1 to 100 characters")
 	case cmd.Number < 0:
 		return nil, domain.Invalid("number", "a queue's number is 0 or more")

@@ -14,6 +14,7 @@ func TestRTE3_AQueueHasMembersAndAMethod(t *testing.T) {
 		{Name: "highest capacity unless told otherwise", When: Configure{ID: "q", Name: "Billing"}, Then: []Event{known}},
 		{Name: "the same again", Given: []Event{known}, When: Configure{ID: "q", Name: "Billing"}},
 		{Name: "another method", Given: []Event{known}, When: Configure{ID: "q", Name: "Billing", Method: MethodRoundRobin}, Then: []Event{Configured{Queue: "q", Name: "Billing", Method: MethodRoundRobin}}},
+		{Name: "a name of blanks", When: Configure{ID: "q", Name: "  "}, Err: domain.Invalid("name", "")},
 		{Name: "no method anybody knows", When: Configure{ID: "q", Name: "Billing", Method: "lottery"}, Err: domain.Invalid("method", "")},
 		{Name: "a member", Given: []Event{known}, When: AddMember{Agent: "ben"}, Then: []Event{add("ben")}},
 		{Name: "once", Given: []Event{known, add("ben")}, When: AddMember{Agent: "ben"}},

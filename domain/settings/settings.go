@@ -80,7 +80,7 @@ func (cmd Change) Decide(s Settings) ([]Event, error) {
 		switch {
 		case !domain.ValidID(p.ID), slices.Contains(Bases, p.ID), p.ID == "inactive", p.ID == "default":
 			return nil, domain.Invalid("presences.id", "a presence has an id of its own, and none of a base presence")
-		case p.Name == "" || len([]rune(p.Name)) > 100:
+		case domain.Blank(p.Name) || len([]rune(p.Name)) > 100:
 			return nil, domain.Invalid("presences.name", "a presence has a name of 1 to 100 characters")
 		case !slices.Contains(Bases, p.Base):
 			return nil, domain.Invalid("presences.base", "a presence maps to available, busy, do_not_disturb, away or offline")

@@ -109,7 +109,7 @@ func (v Visitor) action(id, field string, value domain.Personal, most int) (done
 		return false, domain.Invalid("id", "an action needs an id")
 	case v.seen(id):
 		return true, nil
-	case n == 0:
+	case domain.Blank(value):
 		return false, domain.Invalid(field, "must not be empty")
 	case n > most:
 		return false, &domain.Error{Code: "text_too_long", Field: field, Rule: "API-5", Message: "shorten it: it is longer than an action may be"}

@@ -74,6 +74,7 @@ func TestSUM6_EachActionIsRecordedOnce(t *testing.T) {
 		{Name: "an action of 256 characters", Given: []Event{here}, When: ActCustom{ID: "a1", Action: long[:256]}, Then: []Event{CustomActed{Visitor: "v1", ID: "a1", Action: long[:256]}}},
 		{Name: "an action of 257", Given: []Event{here}, When: ActCustom{ID: "a1", Action: long}, Err: tooLong},
 		{Name: "an empty phrase", Given: []Event{here}, When: SearchPhrase{ID: "a1"}, Err: domain.Invalid("phrase", "")},
+		{Name: "a phrase of blanks", Given: []Event{here}, When: SearchPhrase{ID: "a1", Phrase: "  "}, Err: domain.Invalid("phrase", "")},
 		{Name: "an action without an id", Given: []Event{here}, When: VisitPage{URL: "/"}, Err: domain.Invalid("id", "")},
 		{Name: "of nobody", When: VisitPage{ID: "a1", URL: "/"}, Err: ErrUnknown},
 	})

@@ -62,7 +62,7 @@ func (s Settings) check(mode string) error {
 		}
 	}
 	switch {
-	case s.Name == "" || len([]rune(s.Name)) > 100:
+	case domain.Blank(s.Name) || len([]rune(s.Name)) > 100:
 		return domain.Invalid("name", "a workstream has a name of 1 to 100 characters")
 	case !domain.ValidID(s.Queue):
 		return domain.Invalid("queue", "give the id of the queue its conversations go to")
@@ -94,7 +94,7 @@ func (s Settings) check(mode string) error {
 	for i, r := range s.Rules {
 		field := "rules." + strconv.Itoa(i)
 		switch {
-		case r.Name == "" || len([]rune(r.Name)) > 100:
+		case domain.Blank(r.Name) || len([]rune(r.Name)) > 100:
 			return domain.Invalid(field+".name", "a rule has a name of 1 to 100 characters")
 		case r.When == "" || len(r.When) > MaxCondition:
 			return domain.Invalid(field+".when", "a rule has a condition of 1 to 2,000 characters")
