@@ -53,6 +53,9 @@ func markLocal(ctx context.Context, conn net.Conn) context.Context {
 // authenticate finds out who asks. A token counts before the socket does, so
 // that a local tool can act for somebody.
 func (s *Server) authenticate(r *http.Request, op operation) (Caller, error) {
+	if len(r.Header.Values(echo.HeaderAuthorization)) > 1 { // who stands between may take another than this server
+		return Caller{}, &domain.Error{Code: "invalid_token", Field: echo.HeaderAuthorization, Message: "send one token, in one header"}
+	}
 	text, given := bearer(r, op.Feed)
 	if !given {
 		if local, _ := r.Context().Value(localKey{}).(bool); local {

@@ -39,6 +39,10 @@ func TestAPI5_OnlyAGoodTokenGetsIn(t *testing.T) {
 	refused(t, a, body, 401, "invalid_token")
 	a, body = r.ask("GET", "/v1/me", "", "", "Authorization", "Basic YTpi")
 	refused(t, a, body, 401, "invalid_token")
+	a, body = r.ask("GET", "/v1/me", token, "", "Authorization", "Bearer "+token)
+	if p := refused(t, a, body, 401, "invalid_token"); p.Field == nil || *p.Field != "Authorization" {
+		t.Errorf("two tokens: %s", body)
+	}
 	a, body = r.ask("GET", "/v1/me?access_token="+token, "", "")
 	refused(t, a, body, 401, "unauthenticated")
 

@@ -47,9 +47,8 @@ func (s *Server) pages(e *echo.Echo) error {
 		e.GET("/problems/"+p.Code, page(t, "problem", p))
 	}
 	e.GET("/openapi.yaml", func(c echo.Context) error { return c.Blob(http.StatusOK, "application/yaml", contract) })
-	probe := []string{http.MethodGet, http.MethodHead} // some balancers ask without a body
-	e.Match(probe, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
-	e.Match(probe, "/readyz", s.readyz)
+	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.GET("/readyz", s.readyz)
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})))
 	return nil
 }

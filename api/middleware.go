@@ -143,6 +143,10 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 			return next(c)
 		}
+		if op.Raw && r.Context().Value(lookKey{}) != nil { // what follows, or works for minutes, has no head to look at
+			one.header.Set(echo.HeaderAllow, http.MethodGet)
+			return &domain.Error{Code: "method_not_allowed"}
+		}
 		one.header.Set(echo.HeaderCacheControl, "no-store")
 		caller, err := s.enter(r, op)
 		if err != nil {

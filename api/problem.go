@@ -39,9 +39,6 @@ func (s *Server) answer(c echo.Context, err error) {
 	h.Del("ETag")
 	h.Set(echo.HeaderContentType, problemType)
 	c.Response().WriteHeader(p.Status)
-	if r.Method == http.MethodHead {
-		return
-	}
 	if err := json.NewEncoder(c.Response()).Encode(p); err != nil {
 		s.logger.DebugContext(r.Context(), "the caller left before the problem was written", "error", err)
 	}
@@ -77,7 +74,7 @@ func (s *Server) problem(ctx context.Context, method string, err error) Problem 
 		return describe(&domain.Error{Code: "too_large"})
 	case errors.As(err, &race):
 		return describe(&domain.Error{Code: "contended"})
-	case errors.Is(err, context.DeadlineExceeded) && (method == http.MethodGet || method == http.MethodHead):
+	case errors.Is(err, context.DeadlineExceeded) && method == http.MethodGet:
 		return describe(&domain.Error{Code: "behind"})
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, eventstore.ErrClosed):
 		return describe(&domain.Error{Code: "unavailable"})

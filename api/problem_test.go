@@ -205,6 +205,25 @@ func TestAPI1_AddressesThatAreNoneAreProblems(t *testing.T) {
 	}
 }
 
+func TestAPI1_HeadAnswersAsGetWithoutTheBody(t *testing.T) {
+	r := newRig(t, nil)
+	token := r.token("a1", domain.RoleAgent)
+	for path, with := range map[string]string{"/v1/me": token, "/v1/conversations": "", "/v1/nothing": token, "/openapi.yaml": "", "/healthz": ""} {
+		want, body := r.ask("GET", path, with, "")
+		a, none := r.ask("HEAD", path, with, "")
+		if a.StatusCode != want.StatusCode || none != "" || a.Header.Get("Content-Type") != want.Header.Get("Content-Type") {
+			t.Errorf("%s: %d %s %q, where GET says %d %s", path, a.StatusCode, a.Header.Get("Content-Type"), none, want.StatusCode, want.Header.Get("Content-Type"))
+		}
+		if n := a.ContentLength; n >= 0 && n != int64(len(body)) && want.StatusCode == 200 {
+			t.Errorf("%s: of %d bytes, where GET has %d", path, n, len(body))
+		}
+	}
+	a, body := r.ask("HEAD", "/v1/agents/a1/feed", token, "") // it would never end
+	if a.StatusCode != 405 || body != "" || a.Header.Get("Allow") != "GET" {
+		t.Errorf("a feed: %d %q, allowed: %q", a.StatusCode, body, a.Header.Get("Allow"))
+	}
+}
+
 func TestAQueryThatWaitsTooLongIsBehind(t *testing.T) {
 	r := newRig(t, func(o *Options) { o.Limits.Wait = time.Millisecond })
 	r.operations["GET /v1/wait"] = operation{ID: "getMe"}

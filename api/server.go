@@ -186,7 +186,22 @@ func asSent(next echo.HandlerFunc) echo.HandlerFunc {
 
 // Handler answers requests; whoever serves it by other means than Serve calls
 // Run beside it.
-func (s *Server) Handler() http.Handler { return s.echo }
+func (s *Server) Handler() http.Handler { return headAsGet(s.echo) }
+
+// lookKey marks the context of a request for the head of an answer alone.
+type lookKey struct{}
+
+// headAsGet has HEAD answered as GET is, for which all others take it; the connection,
+// which knows better, leaves the answer's body out (RFC 9110, 9.3.2).
+func headAsGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			r = r.WithContext(context.WithValue(r.Context(), lookKey{}, true))
+			r.Method = http.MethodGet
+		}
+		next.ServeHTTP(w, r)
+	})
+}
 
 // Tokens signs tokens that this server takes.
 func (s *Server) Tokens() *Tokens { return s.tokens }
