@@ -25,6 +25,7 @@ type Keys struct {
 	name     string
 	file     vfs.File
 	lock     io.Closer
+	anchor   anchor
 	unsynced bool
 
 	mu      sync.Mutex
@@ -82,6 +83,9 @@ func (k *Keys) open(f vfs.FS, dir string) (err error) {
 		if err := os.Chmod(k.name, 0o600); err != nil {
 			return err
 		}
+	}
+	if k.anchor, err = anchored(f, k.name); err != nil {
+		return err
 	}
 	fresh, err := k.load()
 	if err != nil || !fresh {

@@ -22,7 +22,8 @@ import (
 type SharedKeys struct {
 	name   string
 	file   vfs.File
-	lock   io.Closer             // keeps out who wants the folder for itself
+	lock   io.Closer // keeps out who wants the folder for itself
+	anchor anchor
 	turn   *turn                 // to write
 	failed atomic.Pointer[error] // a write of unknown outcome, or the end
 
@@ -59,7 +60,7 @@ func OpenSharedKeys(dir string) (*SharedKeys, error) {
 func (k *SharedKeys) open(dir string) error {
 	one := &Keys{name: k.name, slots: map[string]*place{}}
 	err := one.open(vfs.Default, dir)
-	k.file, k.count, k.synced = one.file, one.count, one.count
+	k.file, k.anchor, k.count, k.synced = one.file, one.anchor, one.count, one.count
 	for subject, p := range one.slots {
 		k.places[subject] = p.at
 		if p.state == slotDestroyed {
@@ -383,7 +384,10 @@ func (k *SharedKeys) tell(acknowledged uint32, destroyed uint64) error {
 	if _, err := k.file.WriteAt(first.encode(), 0); err != nil {
 		return err
 	}
-	return k.file.Sync()
+	if err := k.file.Sync(); err != nil {
+		return err
+	}
+	return k.anchor.holds()
 }
 
 // tellAll writes how many slots are good, the last one too, whoever wrote it: a

@@ -45,6 +45,9 @@ func (k *Keys) writeAll() {
 	if err == nil && !k.unsynced {
 		err = k.file.SyncData()
 	}
+	if err == nil {
+		err = k.anchor.holds()
+	}
 	k.mu.Lock()
 	k.writing = false
 	if err != nil {

@@ -61,6 +61,7 @@ type Log struct {
 	fs     vfs.FS
 	db     *pebble.DB
 	lock   *pebble.Lock
+	anchor anchor
 	store  string
 	tail   *tail
 	marks  marks
@@ -166,6 +167,9 @@ func (l *Log) open(o Options, inner string, is format, found bool) (err error) {
 	}
 	l.store = is.store
 	if err := l.compareFormat(is); err != nil {
+		return err
+	}
+	if l.anchor, err = anchored(l.fs, l.fs.PathJoin(l.dir, formatFile)); err != nil {
 		return err
 	}
 	if l.marks.all, err = l.loadMarks(); err != nil {

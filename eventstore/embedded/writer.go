@@ -183,6 +183,9 @@ func (w *writer) commit(requests []*request) (written []*request, marks map[stri
 	if err := w.log.sure(b.Commit(w.sync)); err != nil {
 		return nil, nil, err
 	}
+	if err := w.log.anchor.holds(); err != nil {
+		return nil, nil, err
+	}
 	return written, marks, b.Close()
 }
 
