@@ -36,7 +36,7 @@ func openCatalogue(dir string) (*catalogue, error) {
 	if err := takesFiles(dir); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "catalogue.db")
+	path := filepath.Join(dir, catalogueFile)
 	if err := writable(path); err != nil {
 		return nil, err
 	}
@@ -75,34 +75,56 @@ func connectCatalogue(dir, path string) (*catalogue, error) {
 
 // all reads every row by name.
 func (c *catalogue) all() (map[string]activeFile, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := map[string]activeFile{}
-	err := c.w.load("SELECT name, version, file, state FROM projections", nil, func(v []any) error {
-		name, _ := v[0].(string)
-		version, _ := v[1].(int64)
-		file, _ := v[2].(string)
-		out[name] = activeFile{name, int(version), file, v[3] == "paused"}
-		return nil
+	var out map[string]activeFile
+	err := c.do(func() error {
+		out = map[string]activeFile{}
+		return c.w.load("SELECT name, version, file, state FROM projections", nil, func(v []any) error {
+			name, _ := v[0].(string)
+			version, _ := v[1].(int64)
+			file, _ := v[2].(string)
+			out[name] = activeFile{name, int(version), file, v[3] == "paused"}
+			return nil
+		})
 	})
 	return out, err
 }
 
-// put writes rows in one transaction: from then on these are the active ones.
-func (c *catalogue) put(rows ...activeFile) error {
+// do does something with the catalogue, which may be nothing or all of it. Where what
+// lies in memory of its files was spoiled, it is read from them anew, once.
+func (c *catalogue) do(what func() error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.w.atomic(func() error {
-		for _, r := range rows {
-			state := "live"
-			if r.paused {
-				state = "paused"
+	err := what()
+	if !Spoiled(err) {
+		return err
+	}
+	c.w.broken = nil // the files stay: who paused what is written nowhere else
+	_ = c.w.close()  // of what is spoiled nothing is left to be said
+	again, opening := connectCatalogue(c.dir, filepath.Join(c.dir, catalogueFile))
+	if opening != nil {
+		return errors.Join(err, opening)
+	}
+	c.w = again.w
+	return what()
+}
+
+const catalogueFile = "catalogue.db"
+
+// put writes rows in one transaction: from then on these are the active ones.
+func (c *catalogue) put(rows ...activeFile) error {
+	return c.do(func() error {
+		return c.w.atomic(func() error {
+			for _, r := range rows {
+				state := "live"
+				if r.paused {
+					state = "paused"
+				}
+				if err := c.w.exec("REPLACE INTO projections VALUES (?, ?, ?, ?)", []any{r.name, r.version, r.file, state}); err != nil {
+					return err
+				}
 			}
-			if err := c.w.exec("REPLACE INTO projections VALUES (?, ?, ?, ?)", []any{r.name, r.version, r.file, state}); err != nil {
-				return err
-			}
-		}
-		return nil
+			return nil
+		})
 	})
 }
 

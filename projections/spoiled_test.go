@@ -194,6 +194,35 @@ func TestADamagedCatalogueIsMadeAnew(t *testing.T) {
 	same(t, r, "toy")
 }
 
+// TestTheCatalogueIsReadAnewWhenItsMapIsCut takes away what lies in memory of the
+// catalogue while it is in use: what was paused, and is then, stays.
+func TestTheCatalogueIsReadAnewWhenItsMapIsCut(t *testing.T) {
+	h := newHouse(t, t.TempDir())
+	defer h.close()
+	r, stop := h.start()
+	cards(t, r, h.record("card-a", opened{Queue: "q"}))
+	settled(t, r)
+	cut := func() {
+		t.Helper()
+		if err := os.Truncate(filepath.Join(h.dir, catalogueFile+"-shm"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cut()
+	if err := r.Pause("toy"); err != nil {
+		t.Fatal(err)
+	}
+	cut()
+	all, err := r.cat.all()
+	if err != nil || !all["toy"].paused {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	stop()
+	r, stop = h.start()
+	defer stop()
+	awaitState(t, r, func(s Status) bool { return s.State == StatePaused })
+}
+
 // TestDamageIsNotForgottenByACheckpoint moves the journal of a file that is known to
 // be damaged.
 func TestDamageIsNotForgottenByACheckpoint(t *testing.T) {
