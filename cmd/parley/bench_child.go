@@ -94,6 +94,10 @@ func answerBench(ctx context.Context, h *house, address string, in io.Reader, ou
 }
 
 func (h *house) answerOne(ctx context.Context, q childQuestion, p *profiles) (a childAnswer, err error) {
+	info, err := h.log.Info(ctx)
+	if err != nil {
+		return a, err
+	}
 	switch q.Do {
 	case "mint":
 		for _, who := range q.People {
@@ -104,14 +108,12 @@ func (h *house) answerOne(ctx context.Context, q childQuestion, p *profiles) (a 
 			a.Tokens = append(a.Tokens, token)
 		}
 	case "profile":
+		a.Head = uint64(info.Head)
 		err = p.start(q.CPU, q.Mem)
 	case "profiled":
+		a.Head = uint64(info.Head)
 		err = p.stop()
 	case "state":
-		info, err := h.log.Info(ctx)
-		if err != nil {
-			return a, err
-		}
 		all, err := h.runner.Status(ctx)
 		if err != nil {
 			return a, err

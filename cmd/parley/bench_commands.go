@@ -97,7 +97,8 @@ func (m *measuring) oneTurn(t *benchTown, server *child) error {
 		return err
 	}
 	noopCPU = server.cpu() - noopCPU
-	if _, err := server.ask(childQuestion{Do: "profile", CPU: m.cpuProfile, Mem: m.memProfile}); err != nil {
+	begun, err := server.ask(childQuestion{Do: "profile", CPU: m.cpuProfile, Mem: m.memProfile})
+	if err != nil {
 		return err
 	}
 	cpu := server.cpu()
@@ -106,7 +107,8 @@ func (m *measuring) oneTurn(t *benchTown, server *child) error {
 		return err
 	}
 	cpu = server.cpu() - cpu
-	if _, err := server.ask(childQuestion{Do: "profiled"}); err != nil {
+	ended, err := server.ask(childQuestion{Do: "profiled"})
+	if err != nil {
 		return err
 	}
 	state, err := server.ask(childQuestion{Do: "state"})
@@ -118,6 +120,7 @@ func (m *measuring) oneTurn(t *benchTown, server *child) error {
 	m.report.add("requests in all, with what is not counted", "/s", done.all)
 	m.report.add("the server's processor time for a request", "µs", float64(cpu.Microseconds())/(done.all*done.took.Seconds()))
 	m.report.add("the same of the no-op", "µs", float64(noopCPU.Microseconds())/(noop.perSecond*noop.took.Seconds()))
+	m.report.add("records for a command that counts", "", float64(ended.Head-begun.Head)/(done.perSecond*done.took.Seconds()))
 	m.report.add("live lag at the end", "s", state.Behind)
 	m.report.add("accepts", "% of commands", done.accepts)
 	m.report.add("refused", "% of commands", done.refused)
