@@ -118,6 +118,12 @@ func (s *Server) receive(ctx context.Context, id, client string, cmd conversatio
 		if !errors.Is(err, conversation.ErrClosed) {
 			return delivered{}, err
 		}
+		switch done, err := s.before(ctx); {
+		case err != nil:
+			return delivered{}, err
+		case done.conversation != "":
+			return s.again(ctx, done)
+		}
 		next, err := s.goOn(ctx, id, cmd.ID)
 		if err != nil {
 			return delivered{}, err

@@ -1,6 +1,11 @@
 package api_test
 
-import "testing"
+import (
+	"testing"
+
+	"parley/domain/widget"
+	"parley/domain/workstream"
+)
 
 // TestAPI1_ARepeatIsAnsweredWhateverHappenedSince sends commands again, with the
 // key they had, when who sent them may no longer do what they do.
@@ -60,5 +65,53 @@ func TestAPI1_ARepeatedArrivalMakesNoSecondVisitor(t *testing.T) {
 		if one == first || (who == "") == (one == next) {
 			t.Errorf("%q is given %s, then %s", who, one, next)
 		}
+	}
+}
+
+// TestAPI1_ARepeatedStartLeadsWhereItDid: what a customer's start or message led to
+// is over, or he was erased, or the widget leads elsewhere now. Who sends it again
+// is told where it went, and nothing begins a second time.
+func TestAPI1_ARepeatedStartLeadsWhereItDid(t *testing.T) {
+	h := newHouse(t)
+	seed(h)
+	do(h, &workstream.Kind, "sms", workstream.Create{ID: "sms", Channel: "sms", Settings: workstream.Settings{Name: "SMS", Queue: "sales"}})
+	do(h, &widget.Kind, "line", widget.Configure{ID: "line", Workstream: "sms"})
+	const start, at = "POST /v1/conversations", "POST /v1/conversations/"
+	over := func(id string) step {
+		return step{Name: "it is over", As: "supervisor:sue", Do: at + id + "/force-close", Body: `{}`, Status: 200}
+	}
+	first := func(s step) step { // asks, and expects the same of each repeat
+		a := h.ask(s)
+		s.Contains = []string{`"conversation":"` + a["conversation"].(string) + `"`, `"position":"` + a["position"].(string) + `"`}
+		if id, told := a["message"].(string); told {
+			s.Contains = append(s.Contains, `"message":"`+id+`"`)
+		}
+		return s
+	}
+
+	h.run(step{As: "admin:root", Do: "PUT /v1/contacts/kim", Body: `{"name":"Kim","phones":["+491511111111"]}`, Status: 200})
+	sms := first(step{Name: "an SMS of who is erased later", As: "service:gate", Do: start, Key: "sms", Body: `{"widget":"line","text":"Hi","sender":"+491511111111"}`, Status: 201})
+	h.run(step{As: "admin:root", Do: "POST /v1/contacts/kim/erase", Status: 200})
+
+	h.run(step{As: "visitor:v1", Do: start, Body: `{"widget":"shop"}`, Status: 201, Save: map[string]string{"c1": "conversation"}})
+	found := first(step{Name: "a start that found one", As: "visitor:v1", Do: start, Key: "found", Body: `{"widget":"shop","text":"Hello?"}`, Status: 200})
+	h.run(over("${c1}"))
+	begun := first(step{Name: "a start that began one", As: "visitor:v1", Do: start, Key: "begun", Body: `{"widget":"shop","text":"Again"}`, Status: 201})
+	went := first(step{Name: "a message to one that is over, which went to the next", As: "visitor:v1", Do: at + "${c1}/messages", Key: "went", Body: `{"text":"Are you there?"}`, Status: 201})
+	h.run(step{As: "visitor:v1", Do: at + h.ask(begun)["conversation"].(string) + "/leave", Status: 200})
+
+	h.run(step{As: "service:shop", Do: "POST /v1/widgets/shop/visitors", Body: `{}`, Status: 201, Save: map[string]string{"v": "visitor"}},
+		step{As: "service:shop", Do: "POST /v1/visitors/${v}/invitations", Body: `{"message":"Help?"}`, Status: 201, Save: map[string]string{"i": "id"}})
+	accepted := first(step{Name: "an invitation", As: "service:shop", Do: "POST /v1/visitors/${v}/invitations/${i}/accept", Key: "accepted", Status: 201})
+	h.run(over(h.ask(accepted)["conversation"].(string)),
+		step{As: "service:shop", Do: start, Body: `{"widget":"shop","visitor":"${v}"}`, Status: 201})
+
+	for range 2 {
+		before := h.head()
+		h.run(sms, found, begun, went, accepted)
+		if h.head() != before {
+			t.Error("a repeat recorded something")
+		}
+		do(h, &widget.Kind, "shop", widget.Configure{ID: "shop", Workstream: "care"})
 	}
 }
