@@ -38,14 +38,20 @@ func (s *Server) ClassifyConversation(ctx context.Context, r ClassifyConversatio
 
 // LinkContact says which stored customer the conversation is with (SUM-3).
 func (s *Server) LinkContact(ctx context.Context, r LinkContactRequestObject) (LinkContactResponseObject, error) {
-	c, _, err := eventstore.Load(ctx, s.engine, &contact.Kind, r.Body.Contact)
-	switch {
-	case err != nil:
+	again, err := s.recorded(ctx, conversation.Kind.Stream(r.Conversation))
+	if err != nil {
 		return nil, err
-	case c.ID == "":
-		return nil, contact.ErrUnknown.On("contact")
-	case c.Erased:
-		return nil, contact.ErrErased.On("contact")
+	}
+	if !again {
+		c, _, err := eventstore.Load(ctx, s.engine, &contact.Kind, r.Body.Contact)
+		switch {
+		case err != nil:
+			return nil, err
+		case c.ID == "":
+			return nil, contact.ErrUnknown.On("contact")
+		case c.Erased:
+			return nil, contact.ErrErased.On("contact")
+		}
 	}
 	a, err := s.decide(ctx, r.Conversation, conversation.LinkContact{Contact: r.Body.Contact})
 	if err != nil {

@@ -115,3 +115,27 @@ func TestAPI1_ARepeatedStartLeadsWhereItDid(t *testing.T) {
 		do(h, &widget.Kind, "shop", widget.Configure{ID: "shop", Workstream: "care"})
 	}
 }
+
+// TestAPI1_ARepeatIsAnsweredThoughThePersonWasErased: what was recorded for a contact
+// stays recorded; only his text is gone.
+func TestAPI1_ARepeatIsAnsweredThoughThePersonWasErased(t *testing.T) {
+	h := newHouse(t)
+	seed(h)
+	engaged(h)
+	link := step{Name: "linking", As: "agent:anna", Do: "PUT /v1/conversations/${c}/contact", Key: "link", Body: `{"contact":"kim"}`, Status: 200}
+	open := step{Name: "opening", As: "agent:anna", Do: "POST /v1/cases", Key: "open", Body: `{"contact":"kim","title":"Invoice"}`, Status: 201, Save: map[string]string{"case": "id"}}
+	h.run(
+		step{As: "admin:root", Do: "PUT /v1/contacts/kim", Body: `{"name":"Kim"}`, Status: 200}, link, open,
+		step{As: "admin:root", Do: "POST /v1/contacts/kim/erase", Status: 200},
+	)
+	open.Contains = []string{`"id":"${case}"`, `"contact":"kim"`}
+	before := h.head()
+	h.run(link, open)
+	if h.head() != before {
+		t.Error("a repeat recorded something")
+	}
+	link.Key, open.Key = "", ""
+	link.Status, open.Status = 410, 410
+	link.Contains, open.Contains = nil, nil
+	h.run(link, open)
+}
