@@ -70,6 +70,7 @@ func TestAUD2_HistoryAsOfATimeOrAPosition(t *testing.T) {
 		step{As: "auditor:eve", Do: "GET /v1/conversations/c1/history?asOf=" + then, Status: 200, Contains: []string{`"status":"engaged"`}, Lacks: []string{"conversation.ended"}},
 		step{As: "auditor:eve", Do: "GET /v1/conversations/c1/history?asOf=" + between.Format(time.RFC3339), Status: 200, Contains: []string{`"status":"engaged"`}, Lacks: []string{"conversation.ended"}},
 		step{As: "auditor:eve", Do: "GET /v1/conversations/c1/history?asOf=2001-01-01T00:00:00Z", Status: 200, Contains: []string{`"entries":[]`}},
+		step{As: "agent:anna", Do: "GET /v1/conversations/c1/history?asOf=2001-01-01T00:00:00Z", Status: 200, Contains: []string{`"entries":[]`}},
 		step{As: "auditor:eve", Do: "GET /v1/conversations/c1/history?asOf=yesterday", Status: 400, Contains: []string{`"field":"asOf"`}},
 		step{As: "auditor:eve", Do: "GET /v1/conversations/c1/history?asOf=other:7", Status: 410, Contains: []string{`"code":"log_moved"`, `"field":"asOf"`}},
 	)
