@@ -69,6 +69,8 @@ func TestSES_TheWorkspaceComesBack(t *testing.T) {
 		step{As: "agent:anna", Do: "GET /v1/agents/anna/sessions", Status: 200, Contains: []string{`"of":"kb-7"`, `"drafts":["note"]`}},
 		step{As: "agent:anna", Do: "PUT /v1/agents/anna/panel", Body: `{"mode":"collapsed"}`, Status: 200},
 		step{As: "agent:anna", Do: "PUT /v1/agents/anna/panel", Body: `{"mode":"sideways"}`, Status: 400},
+		step{Name: "what is no id is nobody's", As: "supervisor:sue", Do: "GET /v1/agents/:/sessions", Status: 400, Contains: []string{`"field":"agent"`}},
+		step{As: "supervisor:sue", Do: "GET /v1/agents/~/capacity/history?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z", Status: 400, Contains: []string{`"field":"agent"`}},
 		step{As: "agent:anna", Do: "GET /v1/agents/anna/sessions", Status: 200, Contains: []string{`"panel":"collapsed"`}},
 		step{As: "agent:anna", Do: "PUT /v1/agents/bob/panel", Body: `{"mode":"collapsed"}`, Status: 403},
 		step{As: "agent:bob", Do: "PUT /v1/agents/bob/focus", Body: `{"session":"${hold}"}`, Status: 403, Contains: []string{`"code":"not_yours"`}},
