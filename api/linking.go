@@ -136,15 +136,14 @@ func (s *Server) AnswerSurvey(ctx context.Context, r AnswerSurveyRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	if c.Closed == conversation.ReasonAbandoned || c.Closed == conversation.ReasonSpam {
-		return nil, errSurveyOver
-	}
-	ended, err := s.endOf(ctx, c.ID)
+	again, err := s.recorded(ctx, conversation.Kind.Stream(c.ID))
 	if err != nil {
 		return nil, err
 	}
-	if !ended.IsZero() && s.now().Sub(ended) > surveyTime {
-		return nil, errSurveyOver
+	if !again {
+		if err := s.surveyed(ctx, c); err != nil {
+			return nil, err
+		}
 	}
 	a, err := s.repeat(ctx, c.ID, conversation.Survey{
 		ID: domain.Derive(c.ID, "survey"), Answers: answers, Score: lo.FromPtr(r.Body.Score),
@@ -153,6 +152,18 @@ func (s *Server) AnswerSurvey(ctx context.Context, r AnswerSurveyRequestObject) 
 		return nil, err
 	}
 	return AnswerSurvey200JSONResponse(s.asTold(ctx, a)), nil
+}
+
+// surveyed refuses answers to a survey that is over.
+func (s *Server) surveyed(ctx context.Context, c conversation.Conversation) error {
+	if c.Closed == conversation.ReasonAbandoned || c.Closed == conversation.ReasonSpam {
+		return errSurveyOver
+	}
+	ended, err := s.endOf(ctx, c.ID)
+	if err == nil && !ended.IsZero() && s.now().Sub(ended) > surveyTime {
+		err = errSurveyOver
+	}
+	return err
 }
 
 // endOf is when a conversation's talking ended; zero while it has not.

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"testing"
+	"time"
 
 	"parley/domain/widget"
 	"parley/domain/workstream"
@@ -138,4 +139,36 @@ func TestAPI1_ARepeatIsAnsweredThoughThePersonWasErased(t *testing.T) {
 	link.Status, open.Status = 410, 410
 	link.Contains, open.Contains = nil, nil
 	h.run(link, open)
+}
+
+// TestAPI1_ARepeatIsAnsweredThoughWhatItNamedIsGone: the session that was looked at is
+// closed, the presence is no longer one of the organisation's, the survey is over.
+func TestAPI1_ARepeatIsAnsweredThoughWhatItNamedIsGone(t *testing.T) {
+	h := newHouse(t)
+	seed(h)
+	engaged(h)
+	presences := step{As: "admin:root", Do: "PUT /v1/settings", Body: `{"presences":[{"id":"lunch","name":"Lunch","base":"away"}]}`, Status: 200}
+	focus := step{Name: "looking", As: "agent:anna", Do: "PUT /v1/agents/anna/focus", Key: "focus", Body: `{"session":"${hold}"}`, Status: 200, Contains: []string{`"session":"${hold}"`}}
+	lunch := step{Name: "going to lunch", As: "agent:anna", Do: "PUT /v1/agents/anna/presence", Key: "lunch", Body: `{"presence":"lunch"}`, Status: 200}
+	survey := step{Name: "answering", As: "visitor:v1", Do: "POST /v1/conversations/${c}/survey", Key: "survey", Body: `{"answers":[{"question":"How?","answer":"Well"}],"score":5}`, Status: 200}
+	h.run(
+		presences, focus, lunch,
+		step{As: "agent:anna", Do: "POST /v1/conversations/${c}/end", Status: 200},
+		survey,
+		step{As: "agent:anna", Do: "POST /v1/sessions/${hold}/close", Body: `{"confirm":true}`, Status: 200},
+	)
+	presences.Body = `{"presences":[]}`
+	h.run(presences)
+	h.Clock.Advance(8 * 24 * time.Hour)
+	h.tokens = map[string]string{} // those of before have expired
+	before := h.head()
+	h.run(focus, lunch, survey)
+	if h.head() != before {
+		t.Error("a repeat recorded something")
+	}
+	for _, one := range []*step{&focus, &lunch, &survey} {
+		one.Key, one.Contains = "", nil
+	}
+	focus.Status, lunch.Status, survey.Status = 409, 400, 409
+	h.run(focus, lunch, survey)
 }
