@@ -172,3 +172,29 @@ func TestAPI1_ARepeatIsAnsweredThoughWhatItNamedIsGone(t *testing.T) {
 	focus.Status, lunch.Status, survey.Status = 409, 400, 409
 	h.run(focus, lunch, survey)
 }
+
+// TestCON2_AResendGoesWhereTheMessageWent: the conversation it was sent to was over, the
+// next one got it, and is over when the client, which heard no answer, sends it again.
+func TestCON2_AResendGoesWhereTheMessageWent(t *testing.T) {
+	h := newHouse(t)
+	seed(h)
+	const start, at = "POST /v1/conversations", "POST /v1/conversations/"
+	over := step{As: "supervisor:sue", Body: `{}`, Status: 200}
+	begin := step{As: "visitor:v1", Do: start, Body: `{"widget":"shop"}`, Status: 201, Save: map[string]string{"c1": "conversation"}}
+	h.run(begin)
+	over.Do = at + "${c1}/force-close"
+	begin.Save = map[string]string{"c2": "conversation"}
+	h.run(over, begin)
+	send := step{As: "visitor:v1", Do: at + "${c1}/messages", Body: `{"text":"Are you there?","clientMessageId":"m-1"}`, Status: 201,
+		Contains: []string{`"conversation":"${c2}"`, `"created":false`}}
+	over.Do = at + "${c2}/force-close"
+	h.run(send, over)
+	before := h.head()
+	h.run(send)
+	if h.head() != before {
+		t.Error("a resend recorded something")
+	}
+	send.Body = `{"text":"Hello?","clientMessageId":"m-2"}`
+	send.Contains = []string{`"created":true`, `"number":1`}
+	h.run(send)
+}
