@@ -281,7 +281,7 @@ func (h *house) exporting(ctx context.Context, asked exportAsked) (e exporting, 
 		if there, err := h.holds(ctx, eventstore.Query{Kinds: []string{kind}}); err != nil {
 			return e, err
 		} else if !there && !h.engine.Codec.Kinds.Has(kind) {
-			return e, domain.Invalid("kinds", fmt.Sprintf("there is no kind %q", kind))
+			return e, domain.Invalid("kinds", fmt.Sprintf("there is no kind %q: give what stands before the dash of a stream, such as conversation or agent", kind))
 		}
 	}
 	known := h.engine.Codec.Kinds.Names()
