@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"mime"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,8 +21,11 @@ import (
 type strictJSON struct{}
 
 // Bind implements echo.Binder.
-func (strictJSON) Bind(into any, c echo.Context) error {
-	r := c.Request()
+func (strictJSON) Bind(into any, c echo.Context) error { return ReadBody(c.Request(), into) }
+
+// ReadBody is how every operation reads its body, the raw ones too, so that all
+// refuse the same in the same words.
+func ReadBody(r *http.Request, into any) error {
 	if r.ContentLength == 0 {
 		if callOf(r.Context()).operation.Body {
 			return invalidBody(io.EOF)

@@ -15,7 +15,15 @@ import (
 // OpenCase begins a case of a contact.
 func (s *Server) OpenCase(ctx context.Context, r OpenCaseRequestObject) (OpenCaseResponseObject, error) {
 	b := r.Body
-	if domain.ValidID(b.Contact) {
+	id, err := s.ownID(ctx, b.Id, "case")
+	if err != nil {
+		return nil, err
+	}
+	again, err := s.recorded(ctx, cases.Kind.Stream(id))
+	if err != nil {
+		return nil, err
+	}
+	if domain.ValidID(b.Contact) && !again {
 		c, _, err := eventstore.Load(ctx, s.engine, &contact.Kind, b.Contact)
 		switch {
 		case err != nil:
@@ -31,10 +39,6 @@ func (s *Server) OpenCase(ctx context.Context, r OpenCaseRequestObject) (OpenCas
 		return nil, domain.Invalid("number", "a number has 100 characters at most")
 	case len([]rune(lo.FromPtr(b.Product))) > 200:
 		return nil, domain.Invalid("product", "a product's name has 200 characters at most")
-	}
-	id, err := s.ownID(ctx, b.Id, "case")
-	if err != nil {
-		return nil, err
 	}
 	c, at, err := change(ctx, s, &cases.Kind, id, cases.Open{
 		ID: id, Number: lo.FromPtr(b.Number), Contact: b.Contact, Title: domain.Personal(b.Title),

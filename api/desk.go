@@ -48,7 +48,10 @@ func actsFor(ctx context.Context, agent string) error {
 // looksAt lets those who may act for an agent, and those who watch all, look
 // at what is his.
 func looksAt(ctx context.Context, agent string) error {
-	if CallerOf(ctx).Is(overseers...) {
+	switch {
+	case !domain.ValidID(agent):
+		return domain.Invalid("agent", "give an agent's id")
+	case CallerOf(ctx).Is(overseers...):
 		return nil
 	}
 	return actsFor(ctx, agent)

@@ -35,7 +35,7 @@ func (s *Server) ListEvents(ctx context.Context, r ListEventsRequestObject) (Lis
 	}
 	for _, kind := range q.Kinds {
 		if !s.engine.Codec.Kinds.Has(kind) {
-			return nil, domain.Invalid("kinds", fmt.Sprintf("there is no kind %q", kind))
+			return nil, domain.Invalid("kinds", fmt.Sprintf("there is no kind %q: give what stands before the dash of a stream, such as conversation or agent", kind))
 		}
 	}
 	known := s.engine.Codec.Kinds.Names()

@@ -181,6 +181,23 @@ func (s *Server) AcceptInvitation(ctx context.Context, r AcceptInvitationRequest
 	case v.ID == "":
 		return nil, visitor.ErrUnknown
 	}
+	again, err := s.recorded(ctx, visitor.Kind.Stream(v.ID))
+	if err != nil {
+		return nil, err
+	}
+	if begun := domain.Derive("invitation", r.Invitation); again {
+		c, _, err := eventstore.Load(ctx, s.engine, &conversation.Kind, begun)
+		if err != nil {
+			return nil, err
+		}
+		if c.Status != conversation.StatusNone { // what speaks against it now does not count for a repeat
+			out, err := eventstore.Act(ctx, s.engine, &visitor.Kind, v.ID, visitor.AcceptInvitation{ID: r.Invitation}, s.meta(ctx))
+			if err != nil {
+				return nil, err
+			}
+			return s.accepted(ctx, started{begun, true, out.Position}, false)
+		}
+	}
 	o, err := s.invitationOpening(ctx, v, r.Invitation, r.Body)
 	if err != nil {
 		return nil, err
@@ -219,11 +236,17 @@ func (s *Server) AcceptInvitation(ctx context.Context, r AcceptInvitationRequest
 			}
 		}
 	}
-	c, _, err = s.conversationOf(ctx, one.id)
+	one.position = max(one.position, out.Position)
+	return s.accepted(ctx, one, proven)
+}
+
+// accepted is the answer to an acceptance that led to a conversation.
+func (s *Server) accepted(ctx context.Context, one started, proven bool) (AcceptInvitationResponseObject, error) {
+	c, _, err := s.conversationOf(ctx, one.id)
 	if err != nil {
 		return nil, err
 	}
-	a := AcceptInvitation201JSONResponse{Conversation: one.id, Created: one.created, Position: s.at(ctx, max(one.position, out.Position))}
+	a := AcceptInvitation201JSONResponse{Conversation: one.id, Created: one.created, Position: s.at(ctx, one.position)}
 	a.State, a.SubState = stateOf(c.Status)
 	if a.Token, err = s.tokenFor(ctx, c, proven); err != nil {
 		return nil, err

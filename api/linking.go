@@ -38,14 +38,20 @@ func (s *Server) ClassifyConversation(ctx context.Context, r ClassifyConversatio
 
 // LinkContact says which stored customer the conversation is with (SUM-3).
 func (s *Server) LinkContact(ctx context.Context, r LinkContactRequestObject) (LinkContactResponseObject, error) {
-	c, _, err := eventstore.Load(ctx, s.engine, &contact.Kind, r.Body.Contact)
-	switch {
-	case err != nil:
+	again, err := s.recorded(ctx, conversation.Kind.Stream(r.Conversation))
+	if err != nil {
 		return nil, err
-	case c.ID == "":
-		return nil, contact.ErrUnknown.On("contact")
-	case c.Erased:
-		return nil, contact.ErrErased.On("contact")
+	}
+	if !again {
+		c, _, err := eventstore.Load(ctx, s.engine, &contact.Kind, r.Body.Contact)
+		switch {
+		case err != nil:
+			return nil, err
+		case c.ID == "":
+			return nil, contact.ErrUnknown.On("contact")
+		case c.Erased:
+			return nil, contact.ErrErased.On("contact")
+		}
 	}
 	a, err := s.decide(ctx, r.Conversation, conversation.LinkContact{Contact: r.Body.Contact})
 	if err != nil {
@@ -130,15 +136,14 @@ func (s *Server) AnswerSurvey(ctx context.Context, r AnswerSurveyRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	if c.Closed == conversation.ReasonAbandoned || c.Closed == conversation.ReasonSpam {
-		return nil, errSurveyOver
-	}
-	ended, err := s.endOf(ctx, c.ID)
+	again, err := s.recorded(ctx, conversation.Kind.Stream(c.ID))
 	if err != nil {
 		return nil, err
 	}
-	if !ended.IsZero() && s.now().Sub(ended) > surveyTime {
-		return nil, errSurveyOver
+	if !again {
+		if err := s.surveyed(ctx, c); err != nil {
+			return nil, err
+		}
 	}
 	a, err := s.repeat(ctx, c.ID, conversation.Survey{
 		ID: domain.Derive(c.ID, "survey"), Answers: answers, Score: lo.FromPtr(r.Body.Score),
@@ -147,6 +152,18 @@ func (s *Server) AnswerSurvey(ctx context.Context, r AnswerSurveyRequestObject) 
 		return nil, err
 	}
 	return AnswerSurvey200JSONResponse(s.asTold(ctx, a)), nil
+}
+
+// surveyed refuses answers to a survey that is over.
+func (s *Server) surveyed(ctx context.Context, c conversation.Conversation) error {
+	if c.Closed == conversation.ReasonAbandoned || c.Closed == conversation.ReasonSpam {
+		return errSurveyOver
+	}
+	ended, err := s.endOf(ctx, c.ID)
+	if err == nil && !ended.IsZero() && s.now().Sub(ended) > surveyTime {
+		err = errSurveyOver
+	}
+	return err
 }
 
 // endOf is when a conversation's talking ended; zero while it has not.

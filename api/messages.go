@@ -118,6 +118,22 @@ func (s *Server) receive(ctx context.Context, id, client string, cmd conversatio
 		if !errors.Is(err, conversation.ErrClosed) {
 			return delivered{}, err
 		}
+		switch done, err := s.before(ctx); {
+		case err != nil:
+			return delivered{}, err
+		case done.conversation != "":
+			return s.again(ctx, done)
+		}
+		if client != "" {
+			got, err := s.resent(ctx, id, cmd.ID)
+			if err != nil {
+				return delivered{}, err
+			}
+			if got != "" && got != one.conversation { // which knows the message, over or not
+				one.conversation = got
+				continue
+			}
+		}
 		next, err := s.goOn(ctx, id, cmd.ID)
 		if err != nil {
 			return delivered{}, err
@@ -125,6 +141,38 @@ func (s *Server) receive(ctx context.Context, id, client string, cmd conversatio
 		one.conversation, one.created, one.position = next.id, next.created, next.position
 	}
 	return delivered{}, &domain.Error{Code: "contended"}
+}
+
+// resent finds the conversation that got a message when the one it was sent to was
+// over already, so that a resend is the same message though that one is over as well
+// (CON-2); empty when none did, of the latest on the line.
+func (s *Server) resent(ctx context.Context, over, message string) (string, error) {
+	former, err := s.startOf(ctx, over)
+	if err != nil {
+		return "", err
+	}
+	q := eventstore.Query{Stream: line.Kind.Stream(former.Line), From: eventstore.None, Backwards: true, Limit: maxStarts}
+	for r, err := range s.engine.Log.Read(ctx, q) {
+		if err != nil {
+			return "", err
+		}
+		event, err := s.engine.Codec.Decode(r)
+		if err != nil {
+			return "", err
+		}
+		taken, ok := event.(line.Taken)
+		if !ok {
+			continue
+		}
+		if taken.Opening.Conversation == over {
+			break
+		}
+		c, _, err := eventstore.Load(ctx, s.engine, &conversation.Kind, taken.Opening.Conversation)
+		if err != nil || c.Has(message) {
+			return taken.Opening.Conversation, err
+		}
+	}
+	return "", nil
 }
 
 // goOn finds or begins the conversation that a message to one that is over

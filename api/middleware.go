@@ -183,6 +183,16 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 			defer cancel()
 			c.SetRequest(c.Request().WithContext(ctx))
 		}
+		if one.key == "" || caller.public { // a stranger's key names nothing
+			return next(c)
+		}
+		// What an operation looks at before it decides would else be what the same
+		// command is just changing, and the repeat be refused that is answered later.
+		command := commandID(caller.Actor, one.key)
+		if err := s.asked.Enter(c.Request().Context(), command); err != nil {
+			return err
+		}
+		defer s.asked.Leave(command)
 		return next(c)
 	}
 }

@@ -303,7 +303,7 @@ func (s *Server) discreet(ctx context.Context, story StoryJSONResponse) (StoryJS
 	if caller.Is(overseers...) {
 		return story, nil
 	}
-	var kept []StoryEntry
+	kept := make([]StoryEntry, 0, len(story.Entries)) // a list, also when nothing had happened by then
 	for _, e := range story.Entries {
 		switch e.Name {
 		case "conversation.monitored", "conversation.monitor_left":

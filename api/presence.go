@@ -19,7 +19,12 @@ func (s *Server) SetPresence(ctx context.Context, r SetPresenceRequestObject) (S
 	}
 	base, custom, err := s.presenceOf(ctx, r.Body.Presence, "presence")
 	if err != nil {
-		return nil, err
+		switch again, failed := s.recorded(ctx, agent.Kind.Stream(r.Agent)); {
+		case failed != nil:
+			return nil, failed
+		case !again: // else it was one of the organisation's own then
+			return nil, err
+		}
 	}
 	a, err := s.presence(ctx, r.Agent, agent.SetPresence{Presence: base, Custom: custom, At: s.now()})
 	if err != nil {

@@ -1,10 +1,16 @@
 package api_test
 
 import (
+	"context"
+	"fmt"
+	"iter"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"sync"
 	"testing"
+
+	"github.com/google/uuid"
 
 	"parley/api"
 	"parley/domain"
@@ -121,4 +127,38 @@ func TestAPI5_ArrivalsBehindAProxyAreBoundedEachAlone(t *testing.T) {
 		return step{Do: "POST /v1/widgets/shop/visitors", Header: []string{"X-Forwarded-For", address}, Status: status}
 	}
 	h.run(from("203.0.113.7", 201), from("203.0.113.8", 201), from("198.51.100.1, 203.0.113.7", 429))
+}
+
+// dawdling is a log that lets others go first after it was asked for a command.
+type dawdling struct{ eventstore.Log }
+
+func (d dawdling) Read(ctx context.Context, q eventstore.Query) iter.Seq2[eventstore.Record, error] {
+	return func(yield func(eventstore.Record, error) bool) {
+		for r, err := range d.Log.Read(ctx, q) {
+			if !yield(r, err) {
+				return
+			}
+		}
+		for range 200 {
+			if q.Command != uuid.Nil {
+				runtime.Gosched()
+			}
+		}
+	}
+}
+
+// TestAPI1_RepeatsAtOnceAreAnsweredTheSame sends one command several times at the same
+// moment, as a client does that lost its patience: an operation looks at what stands
+// before it decides, and that is what the first of them changes.
+func TestAPI1_RepeatsAtOnceAreAnsweredTheSame(t *testing.T) {
+	h := newHouse(t, func(o *api.Options) { o.Engine.Log = dawdling{o.Engine.Log} })
+	seed(h)
+	h.run(step{As: "visitor:v1", Do: "POST /v1/conversations", Body: `{"widget":"shop"}`, Status: 201, Save: map[string]string{"c": "conversation"}})
+	for turn := range 40 {
+		h.run(step{As: "supervisor:sue", Do: "POST /v1/conversations/${c}/assign", Body: `{"agent":"anna"}`, Status: 200, Save: map[string]string{"hold": "hold"}})
+		x := step{As: "agent:anna", Do: "POST /v1/sessions/${hold}/close", Body: `{"confirm":true}`, Key: fmt.Sprint("x", turn)}
+		if n := h.together(x, x, x, x, x, x); n[http.StatusOK] != 6 {
+			t.Fatalf("turn %d: %v", turn, n)
+		}
+	}
 }

@@ -83,9 +83,10 @@ type Server struct {
 	operations map[string]operation // by method and route
 	routes     map[string]bool      // what the router knows, by method and route
 	echo       *echo.Echo
-	conditions conditions      // of route-to-queue rules
-	bulks      sync.Map        // by id: a channel that is closed when nobody works on it any more
-	stopping   context.Context // done when the feeds are to end
+	asked      eventstore.Underway // the commands that name themselves by a key
+	conditions conditions          // of route-to-queue rules
+	bulks      sync.Map            // by id: a channel that is closed when nobody works on it any more
+	stopping   context.Context     // done when the feeds are to end
 	stop       context.CancelFunc
 }
 

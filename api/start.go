@@ -208,7 +208,13 @@ func (s *Server) StartConversation(ctx context.Context, r StartConversationReque
 	if err := actsAs(ctx, from.visitor); err != nil {
 		return nil, err
 	}
-	var err error
+	done, err := s.before(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if done != (before{}) {
+		return s.startedBefore(ctx, done, b)
+	}
 	if number := lo.FromPtr(b.Sender); number != "" {
 		if err = s.fromSender(ctx, &from, number); err != nil {
 			return nil, err
@@ -249,7 +255,42 @@ func (s *Server) StartConversation(ctx context.Context, r StartConversationReque
 		answer.Created = answer.Created || sent.created // the one that was found ended meanwhile
 		one.position = max(one.position, sent.position)
 	}
-	return s.startedAnswer(ctx, answer, one.position, proven)
+	at, err := s.shown(ctx, answer)
+	if err != nil {
+		return nil, err
+	}
+	return s.startedAnswer(ctx, answer, max(one.position, at), proven)
+}
+
+// startedBefore answers a start that is on record, and does what was left of it when
+// it broke off.
+func (s *Server) startedBefore(ctx context.Context, done before, b *ConversationSetup) (StartConversationResponseObject, error) {
+	one, err := s.again(ctx, done)
+	if err != nil {
+		return nil, err
+	}
+	if text := lo.FromPtr(b.Text); text != "" && one.id == "" {
+		at := one.position
+		if one, err = s.receive(ctx, one.conversation, lo.FromPtr(b.MessageId), conversation.Receive{Text: domain.Personal(text)}); err != nil {
+			return nil, err
+		}
+		one.created, one.position = true, max(one.position, at)
+	}
+	answer := StartedConversation{Conversation: one.conversation, Created: one.created}
+	if one.id != "" {
+		answer.Message = &one.id
+	}
+	return s.startedAnswer(ctx, answer, one.position, false)
+}
+
+// shown records that a customer came back to a conversation that waits for him.
+func (s *Server) shown(ctx context.Context, a StartedConversation) (eventstore.Position, error) {
+	c, _, err := s.conversationOf(ctx, a.Conversation)
+	if err != nil || a.Created || c.Status != conversation.StatusWaiting {
+		return 0, err
+	}
+	out, err := eventstore.Act(ctx, s.engine, &conversation.Kind, c.ID, conversation.ShowUp{At: s.now()}, s.freshMeta(ctx, "present"))
+	return out.Position, err
 }
 
 // letIn refuses a visitor whose token names a conversation what goes on already on
@@ -276,13 +317,6 @@ func (s *Server) startedAnswer(ctx context.Context, a StartedConversation, at ev
 		return nil, err
 	}
 	a.State, a.SubState = stateOf(c.Status)
-	if !a.Created && c.Status == conversation.StatusWaiting {
-		out, err := eventstore.Act(ctx, s.engine, &conversation.Kind, c.ID, conversation.ShowUp{At: s.now()}, s.freshMeta(ctx, "present"))
-		if err != nil {
-			return nil, err
-		}
-		at = max(at, out.Position)
-	}
 	if a.Token, err = s.tokenFor(ctx, c, proven); err != nil {
 		return nil, err
 	}

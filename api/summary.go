@@ -18,11 +18,16 @@ func (s *Server) GetSummary(ctx context.Context, r GetSummaryRequestObject) (Get
 		return nil, err
 	}
 	v, found, at, err := s.opts.Views.Summary(ctx, r.Conversation, after)
+	if err == nil && !found { // it is on record: the view has only to get there
+		if after, err = s.head(ctx); err == nil {
+			v, found, at, err = s.opts.Views.Summary(ctx, r.Conversation, after)
+		}
+	}
 	switch {
 	case err != nil:
 		return nil, err
 	case !found:
-		return nil, projections.ErrBehind // it is on record, so it will be found
+		return nil, projections.ErrBehind
 	}
 	a := GetSummary200JSONResponse{
 		Conversation: v.ID, Details: shownDetails(v, now), Visitor: shownDevice(v), Survey: shownAnswers(v.Survey), PostSurvey: shownAnswers(v.PostSurvey),

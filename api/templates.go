@@ -84,7 +84,7 @@ func (s *Server) templateOf(ctx context.Context, scenario, stream string) (Notif
 	t, known := domain.DefaultTemplate(scenario)
 	from := "default"
 	if !known {
-		return NotificationTemplate{}, domain.Invalid("scenario", "there is no such scenario")
+		return NotificationTemplate{}, domain.Invalid("scenario", "there is no such scenario: the list of templates names them all")
 	}
 	err := eventstore.Look(ctx, s.engine, &settings.Kind, settings.Only, func(now settings.Settings, _ eventstore.Revision) {
 		if own, ok := now.Templates[scenario]; ok {

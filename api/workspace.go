@@ -172,10 +172,15 @@ func (s *Server) FocusSession(ctx context.Context, r FocusSessionRequestObject) 
 	if err := actsFor(ctx, r.Agent); err != nil {
 		return nil, err
 	}
+	again, err := s.recorded(ctx, agent.Kind.Stream(r.Agent))
+	if err != nil {
+		return nil, err
+	}
 	focus := r.Body.Session
-	if focus == home {
+	switch {
+	case focus == home:
 		focus = ""
-	} else {
+	case !again: // a session that is closed since was looked at all the same
 		one, _, err := eventstore.Load(ctx, s.engine, &session.Kind, focus)
 		switch {
 		case err != nil:

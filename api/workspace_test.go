@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -69,6 +70,8 @@ func TestSES_TheWorkspaceComesBack(t *testing.T) {
 		step{As: "agent:anna", Do: "GET /v1/agents/anna/sessions", Status: 200, Contains: []string{`"of":"kb-7"`, `"drafts":["note"]`}},
 		step{As: "agent:anna", Do: "PUT /v1/agents/anna/panel", Body: `{"mode":"collapsed"}`, Status: 200},
 		step{As: "agent:anna", Do: "PUT /v1/agents/anna/panel", Body: `{"mode":"sideways"}`, Status: 400},
+		step{Name: "what is no id is nobody's", As: "supervisor:sue", Do: "GET /v1/agents/:/sessions", Status: 400, Contains: []string{`"field":"agent"`}},
+		step{As: "supervisor:sue", Do: "GET /v1/agents/~/capacity/history?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z", Status: 400, Contains: []string{`"field":"agent"`}},
 		step{As: "agent:anna", Do: "GET /v1/agents/anna/sessions", Status: 200, Contains: []string{`"panel":"collapsed"`}},
 		step{As: "agent:anna", Do: "PUT /v1/agents/bob/panel", Body: `{"mode":"collapsed"}`, Status: 403},
 		step{As: "agent:bob", Do: "PUT /v1/agents/bob/focus", Body: `{"session":"${hold}"}`, Status: 403, Contains: []string{`"code":"not_yours"`}},
@@ -182,4 +185,18 @@ func TestAPI1_WhatIsWrongIsRefusedAndNothingRecorded(t *testing.T) {
 		step{Do: "POST /v1/widgets/shop/visitors", Body: `{"device":{"browser":"` + strings.Repeat("x", 257) + `"}}`, Status: 400, Contains: []string{`"field":"device.browser"`}},
 		step{Do: "POST /v1/widgets/shop/visitors", Body: `{"device":{"browser":"` + strings.Repeat("x", 256) + `","language":"` + strings.Repeat("x", 64) + `"}}`, Status: 201},
 	)
+}
+
+// TestSUM2_TheSummaryIsThereFromTheStart: whoever opens it at once, without a position,
+// waits for the view a moment and is not sent away.
+func TestSUM2_TheSummaryIsThereFromTheStart(t *testing.T) {
+	h := newHouse(t)
+	seed(h)
+	for n := range 20 {
+		h.run(
+			step{As: "visitor:v1", Do: "POST /v1/conversations", Body: fmt.Sprintf(`{"widget":"shop","thread":"t%d"}`, n), Status: 201, Save: map[string]string{"c": "conversation"}},
+		)
+		h.Position = "" // which would else be sent as after
+		h.run(step{As: "supervisor:sue", Do: "GET /v1/conversations/${c}/summary", Status: 200, Contains: []string{`"conversation":"${c}"`}})
+	}
 }

@@ -131,7 +131,7 @@ func Asks(scenario string) bool { return slices.Contains(asking, scenario) }
 func (t Template) Check(scenario string) (Template, error) {
 	usual, known := DefaultTemplate(scenario)
 	if !known {
-		return t, Refuse("invalid", "NOT-2", "there is no such scenario").On("scenario")
+		return t, Refuse("invalid", "NOT-2", "there is no such scenario: the list of templates names them all").On("scenario")
 	}
 	fill := func(text *string, otherwise string) {
 		if *text == "" {

@@ -60,10 +60,10 @@ func Do[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id strin
 		return Outcome{}, err
 	}
 	if named {
-		if err := e.doing.enter(ctx, m.Command); err != nil {
+		if err := e.doing.Enter(ctx, m.Command); err != nil {
 			return Outcome{}, err
 		}
-		defer e.doing.leave(m.Command)
+		defer e.doing.Leave(m.Command)
 	}
 	stream := k.Stream(id)
 	en, err := e.states.acquire(ctx, stream)

@@ -20,7 +20,7 @@ type Engine struct {
 	Terms func(context.Context, domain.Intent) (domain.Intent, error)
 
 	states  states
-	doing   underway
+	doing   Underway
 	cloners cloners
 	settled settled
 	spare   chan struct{} // bounds the goroutines of follow-ups

@@ -7,16 +7,16 @@ import (
 	"github.com/google/uuid"
 )
 
-// underway are the commands being done: two requests of one id, for whatever
+// Underway are the commands being done: two requests of one id, for whatever
 // streams, are done one after the other, so that the second meets the first on
 // record.
-type underway struct {
+type Underway struct {
 	mu sync.Mutex
 	by map[uuid.UUID]chan struct{} // nil until somebody waits
 }
 
-// enter waits until nobody does the command.
-func (u *underway) enter(ctx context.Context, command uuid.UUID) error {
+// Enter waits until nobody does the command.
+func (u *Underway) Enter(ctx context.Context, command uuid.UUID) error {
 	for {
 		u.mu.Lock()
 		ended, busy := u.by[command]
@@ -41,7 +41,8 @@ func (u *underway) enter(ctx context.Context, command uuid.UUID) error {
 	}
 }
 
-func (u *underway) leave(command uuid.UUID) {
+// Leave lets the next one do it.
+func (u *Underway) Leave(command uuid.UUID) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if ended := u.by[command]; ended != nil {

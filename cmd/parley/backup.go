@@ -70,8 +70,8 @@ func (h *house) answerBackup(w http.ResponseWriter, r *http.Request) error {
 	var asked struct {
 		Folder string `json:"folder"`
 	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&asked); err != nil {
-		return domain.Invalid("folder", "send {\"folder\": \"…\"}")
+	if err := api.ReadBody(r, &asked); err != nil {
+		return err
 	}
 	if !filepath.IsAbs(asked.Folder) {
 		return domain.Invalid("folder", "give the whole path of a folder that is not there yet")

@@ -223,10 +223,8 @@ type exporting struct {
 // comes over the local socket and has the keys at hand anyway.
 func (h *house) answerExport(w http.ResponseWriter, r *http.Request) error {
 	var asked exportAsked
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&asked); err != nil {
-		return domain.Invalid("body", "send what to export, as openapi.yaml says: "+err.Error())
+	if err := api.ReadBody(r, &asked); err != nil {
+		return err
 	}
 	if who := api.CallerOf(r.Context()); asked.Clear && !who.Local() && !who.Is(domain.RoleAuditor) {
 		return domain.Refuse("forbidden", "API-5", "only an auditor reads personal text from the log: export it sealed")
@@ -283,7 +281,7 @@ func (h *house) exporting(ctx context.Context, asked exportAsked) (e exporting, 
 		if there, err := h.holds(ctx, eventstore.Query{Kinds: []string{kind}}); err != nil {
 			return e, err
 		} else if !there && !h.engine.Codec.Kinds.Has(kind) {
-			return e, domain.Invalid("kinds", fmt.Sprintf("there is no kind %q", kind))
+			return e, domain.Invalid("kinds", fmt.Sprintf("there is no kind %q: give what stands before the dash of a stream, such as conversation or agent", kind))
 		}
 	}
 	known := h.engine.Codec.Kinds.Names()

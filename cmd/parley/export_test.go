@@ -363,6 +363,27 @@ func TestALineThatNoExportWroteIsRefusedWhereItLies(t *testing.T) {
 
 // TestAnImportTakesFilesOnly: what can be read once only would be empty when it is
 // imported, after it was looked at.
+// TestAPI1_AnExportThatCannotBeReadIsRefusedByItsField: as by every operation, in
+// words of the contract.
+func TestAPI1_AnExportThatCannotBeReadIsRefusedByItsField(t *testing.T) {
+	t.Parallel()
+	admin := serveHere(t, folder(t)).as("admin", "root")
+	for _, c := range []struct {
+		body  any
+		field string
+	}{
+		{map[string]any{"names": 1}, "names"},
+		{map[string]any{"queues": []string{}}, "queues"},
+		{map[string]any{"continue": map[string]any{"records": "..", "sum": "x"}}, "continue.records"},
+		{map[string]any{"continue": map[string]any{"records": 1}}, "continue.sum"},
+	} {
+		a := admin.send("POST", "/v1/export", c.body)
+		if field, detail := a.text("field"), a.text("detail"); a.status != 400 || field != c.field || strings.Contains(detail, "json:") {
+			t.Errorf("%v: %d at %s: %s", c.body, a.status, field, detail)
+		}
+	}
+}
+
 func TestAnImportTakesFilesOnly(t *testing.T) {
 	t.Parallel()
 	to := filepath.Join(folder(t), "data")

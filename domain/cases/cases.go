@@ -68,6 +68,8 @@ type Open struct {
 // Decide opens it once.
 func (cmd Open) Decide(c Case) ([]Event, error) {
 	switch {
+	case c.ID != "" && c.Contact != cmd.Contact: // else the one who asked would take it for his
+		return nil, domain.Refuse("exists", "SUM-8", "a case of this id exists and is another contact's: choose another id").On("id")
 	case c.ID != "":
 		return nil, nil
 	case !domain.ValidID(cmd.ID):

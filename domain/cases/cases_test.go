@@ -13,6 +13,8 @@ func TestSUM8_CasesAreOpenedNotedAndSettled(t *testing.T) {
 	noted := Noted{Case: "k1", Contact: "kim", ID: "n1", Text: "x", By: ana}
 	spec.Run(t, &Kind, []spec.Case[Case, Event]{
 		{Name: "opened once", When: Open{ID: "k1", Contact: "kim", Title: "Invoice", By: ana}, Then: []Event{open}},
+		{Name: "opened again", Given: []Event{open}, When: Open{ID: "k1", Contact: "kim", Title: "Invoice", By: ana}},
+		{Name: "another's of that id", Given: []Event{open}, When: Open{ID: "k1", Contact: "lee", Title: "Refund", By: ana}, Err: domain.Refuse("exists", "SUM-8", "")},
 		{Name: "of nobody", When: Open{ID: "k1", Title: "Invoice"}, Err: domain.Invalid("contact", "")},
 		{Name: "with a title of blanks", When: Open{ID: "k1", Contact: "kim", Title: " "}, Err: domain.Invalid("title", "")},
 		{Name: "a note of blanks", Given: []Event{open}, When: Note{ID: "n1", Text: " ", By: ana}, Err: domain.Invalid("text", "")},
