@@ -236,7 +236,7 @@ func (h *house) answerExport(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	lines := newLines(w, r)
-	out := bufio.NewWriterSize(w, 1<<16)
+	out := bufio.NewWriterSize(lines, 1<<16)
 	err = e.write(r.Context(), h.log, h.engine.Codec, asked, out)
 	if err := errors.Join(err, out.Flush()); err != nil {
 		return lines.fail(err)
