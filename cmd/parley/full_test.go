@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -92,6 +95,50 @@ func TestAFullDiskRefusesAndLosesNothing(t *testing.T) {
 	}
 	parley(t, "check", "--data", s.data).ok(t)
 	parley(t, "projections", "verify", "--all", "--data", s.data).ok(t)
+}
+
+// TestARebuildOnAFullDiskSaysSo: views are built anew beside those there are, and
+// that needs room.
+func TestARebuildOnAFullDiskSaysSo(t *testing.T) {
+	t.Parallel()
+	disk, grow := smallDisk(t, 100)
+	data := filepath.Join(disk, "data")
+	if err := os.CopyFS(data, os.DirFS(longLog(t))); err != nil {
+		t.Fatal(err)
+	}
+	s := serveHere(t, data)
+	filler, err := os.Create(filepath.Join(disk, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(filler, zeros{}); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	parley(t, "projections", "rebuild", "--all", "--data", data).clear(t, "make room on the server's disk", "(disk_full)")
+	if err := errors.Join(filler.Close(), os.Remove(filler.Name())); err != nil {
+		t.Fatal(err)
+	}
+	grow(200)
+	parley(t, "projections", "rebuild", "--all", "--data", data).ok(t)
+	parley(t, "check", "--data", data).ok(t)
+	s.stop()
+}
+
+// zeros never end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+// TestACopyFromADiskThatCannotBeWritten: its source is left as it is anyway.
+func TestACopyFromADiskThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	disk, _ := smallDisk(t, 100)
+	from, to := filepath.Join(disk, "data"), filepath.Join(folder(t), "copy")
+	star(t, sample, "--data", from)
+	if out, err := exec.Command("mount", "-o", "remount,ro", disk).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	parley(t, "copy", "--from", from, "--to", to).ok(t)
 }
 
 // TestABackupOntoAFullDiskSaysSo tries a disk without room, then with room.

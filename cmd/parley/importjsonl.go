@@ -65,6 +65,9 @@ with --clear is sealed anew.`,
 				}
 				total, err := sendJSONL(ctx, l, files, "imported", "false", b)
 				b.end()
+				if broken(err) { // how many is not known
+					return leaving(err, "what was written stays, and is passed over when the same is imported again")
+				}
 				if err != nil {
 					return fmt.Errorf("%w; %d records were written, and are passed over when it is imported again", err, total.New)
 				}
@@ -164,7 +167,7 @@ func (h *house) answerImportJSONL(w http.ResponseWriter, r *http.Request) error 
 	}
 	err := im.run(r.Context())
 	if err != nil {
-		return errors.Join(lines.write(map[string]any{"done": im.total}), lines.refuse("import_failed", err))
+		return errors.Join(lines.write(map[string]any{"done": im.total}), lines.refuse("import_failed", h.cfg.usable(err)))
 	}
 	return lines.write(map[string]any{"result": im.total})
 }
