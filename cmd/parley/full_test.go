@@ -97,6 +97,61 @@ func TestAFullDiskRefusesAndLosesNothing(t *testing.T) {
 	parley(t, "projections", "verify", "--all", "--data", s.data).ok(t)
 }
 
+// TestAnImportOntoAFullDiskSaysWhatWasWritten: what it says was written is there, and
+// the same again, with room, writes the rest.
+func TestAnImportOntoAFullDiskSaysWhatWasWritten(t *testing.T) {
+	long(t)
+	t.Parallel()
+	from, file := longLog(t), filepath.Join(folder(t), "events.jsonl")
+	parley(t, "export", "--output", file, "--data", from).ok(t)
+	disk, grow := smallDisk(t, 100)
+	data := filepath.Join(disk, "data")
+	folderCopy(t, filepath.Join(from, "keys"), filepath.Join(data, "keys"))
+	filler, err := os.Create(filepath.Join(disk, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(filler, zeros{}); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	size, err := filler.Seek(0, io.SeekEnd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const room = 3_000_000 // for the first of it
+	if err := filler.Truncate(size - room); err != nil {
+		t.Fatal(err)
+	}
+	cmd, out, errs := start(t, "import", "jsonl", file, "--data", data) // what is left of a log that cannot be written is given free with the process
+	if said, err := io.ReadAll(out); err != nil || len(said) > 0 {
+		t.Errorf("%v: %s", err, said)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("it ends well")
+	}
+	r := result{cmd.ProcessState.ExitCode(), "", errs.String()}
+	r.fails(t, exitFail, "no space left on device", "make room on the disk", "when it is imported again")
+	_, rest, _ := strings.Cut(r.errs, "at least ")
+	var told, new int
+	if _, err := fmt.Sscan(rest, &told); err != nil {
+		t.Fatalf("%v: %s", err, r.errs)
+	}
+	if err := filler.Close(); err != nil {
+		t.Fatal(err)
+	}
+	grow(300)
+	there := strings.Count(parley(t, "events", "--limit", "0", "--data", data).ok(t), "\n")
+	if told > there {
+		t.Errorf("it says that %d records were written, and %d are there", told, there)
+	}
+	said := parley(t, "import", "jsonl", file, "--data", data).ok(t)
+	all := 0
+	if _, err := fmt.Sscanf(said, "%d records, of which %d are new.", &all, &new); err != nil || new != all-there {
+		t.Errorf("%d were there, and then it says %s (%v)", there, said, err)
+	}
+	parley(t, "check", "--data", data).ok(t)
+}
+
 // TestARebuildOnAFullDiskSaysSo: views are built anew beside those there are, and
 // that needs room.
 func TestARebuildOnAFullDiskSaysSo(t *testing.T) {

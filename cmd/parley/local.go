@@ -13,10 +13,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
 	"parley/api"
+	"parley/eventstore"
+	"parley/projections"
 )
 
 // maxAnswer bounds one line of a long answer.
@@ -51,7 +54,7 @@ func withLocal(ctx context.Context, cfg *config, errs io.Writer, do func(context
 	}
 	defer func() {
 		if err != nil && cfg.make {
-			err = errors.Join(err, fresh.remove())
+			err = andRoom(err, fresh.remove())
 		}
 	}()
 	only := &slog.HandlerOptions{Level: slog.LevelError} // what an answer came to, the command itself says
@@ -59,7 +62,9 @@ func withLocal(ctx context.Context, cfg *config, errs io.Writer, do func(context
 	if err != nil {
 		return interrupted(ctx, err)
 	}
-	defer func() { err = errors.Join(err, h.close()) }()
+	defer func() {
+		err = andRoom(err, h.close())
+	}()
 	socket, err := api.ListenSocket(cfg.socket())
 	if err != nil {
 		return cfg.usable(err)
@@ -79,6 +84,15 @@ func withLocal(ctx context.Context, cfg *config, errs io.Writer, do func(context
 		err = done
 	}
 	return err
+}
+
+// andRoom joins what went wrong behind work that failed, unless it is that there is
+// no room on the disk: that is why the work failed, which says so itself.
+func andRoom(err, behind error) error {
+	if err != nil && (errors.Is(behind, eventstore.ErrStopped) || errors.Is(behind, syscall.ENOSPC) || projections.Full(behind)) {
+		return err
+	}
+	return errors.Join(err, behind)
 }
 
 // problem is what the API answers when it refuses.
