@@ -30,6 +30,9 @@ func (l *local) brokenOff(ctx context.Context, err error) error {
 	if ctx.Err() != nil && (!is || told.Code == "unavailable") {
 		return errInterrupted
 	}
+	if is && told.Code == "disk_full" { // the server tells nobody where its disk is
+		return fmt.Errorf("the disk of %s: %w", l.data, err)
+	}
 	// An error of the connection, and not of a file that is sent, which is wrapped.
 	if _, wire := errors.AsType[*net.OpError](err); wire || err == io.EOF || err == io.ErrUnexpectedEOF {
 		return &goneError{l.data}

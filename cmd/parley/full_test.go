@@ -169,7 +169,7 @@ func TestARebuildOnAFullDiskSaysSo(t *testing.T) {
 	if _, err := io.Copy(filler, zeros{}); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatal(err)
 	}
-	parley(t, "projections", "rebuild", "--all", "--data", data).clear(t, "make room on the server's disk", "(disk_full)")
+	parley(t, "projections", "rebuild", "--all", "--data", data).clear(t, data, "Make room", "(disk_full)")
 	if err := errors.Join(filler.Close(), os.Remove(filler.Name())); err != nil {
 		t.Fatal(err)
 	}
