@@ -69,7 +69,7 @@ func ownFolder(f vfs.FS, dir string) (lock io.Closer, err error) {
 		if _, err := f.Stat(mark); err != nil {
 			return nil, thereAlready(dir)
 		}
-	} else if err := makeFolder(f, dir); err != nil {
+	} else if err := f.MkdirAll(dir, 0o700); err != nil {
 		return nil, domain.Invalid("folder", fmt.Sprintf("%s cannot be made: %v", dir, err))
 	}
 	if lock, err = f.Lock(mark); err != nil {
@@ -80,6 +80,9 @@ func ownFolder(f vfs.FS, dir string) (lock io.Closer, err error) {
 	}
 	if err := clearAway(f, dir); err != nil {
 		return nil, errors.Join(err, lock.Close())
+	}
+	if err := makeFolder(f, dir); err != nil { // durably, which takes a while: one who is killed meanwhile has left the mark
+		return nil, &BackupError{Dir: dir, Left: f.RemoveAll(dir) != nil, Err: errors.Join(err, lock.Close())}
 	}
 	return lock, nil
 }
