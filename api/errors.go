@@ -50,6 +50,7 @@ var refusals = map[string]refusal{
 	"unavailable":   {http.StatusServiceUnavailable, "Parley cannot answer now", "API-1", "Repeat it in a moment, a command with the same Idempotency-Key."},
 	"contended":     {conflict, "Others were first, again and again", "API-1", "Repeat it with the same Idempotency-Key."},
 	"internal":      {http.StatusInternalServerError, "Something went wrong inside", "API-1", "It is not your fault and was written down: quote the reference."},
+	"disk_full":     {http.StatusInsufficientStorage, "The disk is full", "API-1", "There is no room on the server's disk: what was under way was not finished, and what there was before stays. Make room, and do it again."},
 	"backup_failed": {http.StatusInternalServerError, "The backup could not be written", "API-1", "The outcome says why: make room or name another folder, and do it again."},
 	"import_failed": {http.StatusInternalServerError, "The import could not be finished", "API-1", "The outcome says why, and where: mend it and import the same again, what is there is passed over."},
 	"damaged":       {http.StatusInternalServerError, "The log is damaged", "API-1", "The outcome names what is damaged: run parley check, and restore from a backup."},

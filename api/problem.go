@@ -7,12 +7,15 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 
 	"github.com/labstack/echo/v4"
 
 	"parley/domain"
 	"parley/eventstore"
+	"parley/projections"
 )
 
 // problemType is the media type of every refusal (RFC 9457).
@@ -23,7 +26,12 @@ const problemType = "application/problem+json"
 func (s *Server) answer(c echo.Context, err error) {
 	r := c.Request()
 	if c.Response().Committed { // an answer has begun: nothing else can be said in it
-		s.logger.WarnContext(r.Context(), "an answer broke off", "request", callOf(r.Context()).correlation, "error", err)
+		level := slog.LevelWarn
+		left := r.Context().Err() != nil || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
+		if left && !errors.Is(err, os.ErrDeadlineExceeded) { // the caller left, which is nobody's fault
+			level = slog.LevelDebug
+		}
+		s.logger.Log(r.Context(), level, "an answer broke off", "request", callOf(r.Context()).correlation, "error", err)
 		return
 	}
 	p := s.problem(r.Context(), r.Method, err)
@@ -81,6 +89,9 @@ func (s *Server) problem(ctx context.Context, method string, err error) Problem 
 	case errors.Is(err, eventstore.ErrStopped):
 		s.logger.ErrorContext(ctx, "the log takes nothing more", "operation", callOf(ctx).operation.ID, "error", err)
 		return describe(&domain.Error{Code: "unavailable", Message: "nothing more is recorded since a write failed: whoever runs the server has to look at the disk and start it again; repeat a command then, with the same Idempotency-Key"})
+	case projections.Full(err), errors.Is(err, syscall.ENOSPC):
+		s.logger.ErrorContext(ctx, "the disk is full", "operation", callOf(ctx).operation.ID, "error", err)
+		return describe(&domain.Error{Code: "disk_full"})
 	case errors.Is(err, eventstore.ErrKeysHeld):
 		s.logger.ErrorContext(ctx, "the keys are held by another", "operation", callOf(ctx).operation.ID, "error", err)
 		return describe(&domain.Error{Code: "unavailable", Message: "another server holds the keys, and this needs a new one or the end of one: repeat it in a moment, a command with the same Idempotency-Key"})

@@ -187,6 +187,9 @@ func (s *Server) workOn(c echo.Context, work func(ctx context.Context, b project
 	}
 	result, err := work(ctx, b, names, tell)
 	if err != nil {
+		if s.stopping.Err() != nil && errors.Is(err, context.Canceled) {
+			err = ErrStopping
+		}
 		tell(map[string]any{"result": "failed", "problem": s.problem(ctx, http.MethodPost, err)})
 	} else {
 		tell(map[string]any{"result": result})

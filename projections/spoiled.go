@@ -22,6 +22,12 @@ func Spoiled(err error) bool {
 	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 }
 
+// Full tells that an error says of a view that there is no room for it on its disk.
+func Full(err error) bool {
+	failed, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (failed.Code()&0xff == sqlite3.SQLITE_FULL || failed.Code() == sqlite3.SQLITE_IOERR_SHMSIZE) // or none for what lies beside it
+}
+
 // foreign tells that a statement does not fit the tables of a database.
 func foreign(err error) bool {
 	failed, ok := errors.AsType[*sqlite.Error](err)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -27,11 +28,15 @@ reaches every copy of the log. Parley restore brings the copy back.`,
 		Args:    exactly(1, "the folder to make"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withLocal(cmd.Context(), cfg, cmd.ErrOrStderr(), func(ctx context.Context, l *local) error {
-				var done struct{ Position string }
-				if err := l.post(ctx, "/v1/backup", map[string]string{"folder": absolute(args[0])}, &done); err != nil {
+				folder, err := absolute(args[0])
+				if err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "The log up to %s is in %s.\n", done.Position, args[0])
+				var done struct{ Position string }
+				if err := l.post(ctx, "/v1/backup", map[string]string{"folder": folder}, &done); err != nil {
+					return leaving(err, fmt.Sprintf("there is no whole backup in %s: the same again makes one", args[0]))
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "The log up to %s is in %s.\n", done.Position, args[0])
 				return err
 			})
 		},
@@ -45,6 +50,9 @@ func toldBackup(err error) error {
 	if !ok {
 		return err
 	}
+	if errors.Is(err, api.ErrStopping) {
+		return domain.Refuse(api.ErrStopping.Code, "", fmt.Sprintf("%s; nothing is left in %s", api.ErrStopping.Message, failed.Dir))
+	}
 	what := "look at the disk, and with parley check at the log"
 	if errors.Is(err, syscall.ENOSPC) {
 		what = "make room, or name a folder on another disk"
@@ -52,13 +60,14 @@ func toldBackup(err error) error {
 	return domain.Refuse("backup_failed", "API-1", failed.Error()+": "+what)
 }
 
-// absolute makes a path mean the same to the server.
-func absolute(path string) string {
+// absolute makes a path mean the same to the server. It is sent as text: one that
+// is none would arrive as another.
+func absolute(path string) (string, error) {
 	full, err := filepath.Abs(path)
-	if err != nil {
-		return path
+	if err == nil && !utf8.ValidString(full) {
+		err = fmt.Errorf("%q is not UTF-8, and would be made by another name: name a folder that is; nothing was written", full)
 	}
-	return full
+	return full, err
 }
 
 // answerBackup is the server's side. Only who comes over the local socket names

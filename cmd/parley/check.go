@@ -55,7 +55,7 @@ contradiction; with --settled it is.`,
 func check(ctx context.Context, l *local, settled bool, out, errs io.Writer) error {
 	b := newBar(errs, false)
 	defer b.end()
-	return l.lines(ctx, fmt.Sprintf("/v1/check?settled=%t", settled), nil, func(line []byte) error {
+	return leaving(l.lines(ctx, fmt.Sprintf("/v1/check?settled=%t", settled), nil, func(line []byte) error {
 		var step struct {
 			Done, Total uint64
 			Part        string
@@ -93,7 +93,7 @@ func check(ctx context.Context, l *local, settled bool, out, errs io.Writer) err
 		}
 		_, err := fmt.Fprintf(out, "The log %s is whole: %d streams, up to %s; %d decisions of routing were made again, and are the same%s.\n", r.Store, r.Streams, r.Head, r.Decisions, unmade)
 		return err
-	})
+	}), "not all was looked at, and nothing was changed")
 }
 
 // inFlight is how long before the end of the log something may have begun that

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -95,7 +96,13 @@ func runCopy(ctx context.Context, from, to string, own embedded.Options, asJSON 
 	}
 	defer func() { err = errors.Join(err, c.to.Close()) }()
 	done, err := c.run(ctx)
+	if err = interrupted(ctx, err); errors.Is(err, errInterrupted) {
+		return fmt.Errorf("%w: give the same command again, and it goes on where it was", err)
+	}
 	if err != nil {
+		if errors.Is(err, syscall.ENOSPC) {
+			err = fmt.Errorf("%w: make room on its disk, and give the same command again: it goes on where it was", err)
+		}
 		return err
 	}
 	done.Seconds = time.Since(began).Seconds()

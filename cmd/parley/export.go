@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -78,13 +79,16 @@ that was broken off, or is to have what happened since, goes on with
 			return withLocal(cmd.Context(), cfg, cmd.ErrOrStderr(), func(ctx context.Context, l *local) error {
 				if output == "" {
 					_, err := export(ctx, l, asked, cmd.OutOrStdout(), newBar(cmd.ErrOrStderr(), true))
-					return err
+					return leaving(err, "what was printed has no end")
 				}
 				b := newBar(cmd.ErrOrStderr(), false)
 				records, err := exportFile(ctx, l, asked, output, goOn, b)
 				b.end()
+				if errors.Is(err, syscall.ENOSPC) {
+					err = fmt.Errorf("%w: make room on its disk, and go on with it by --continue", err)
+				}
 				if err != nil {
-					return err
+					return leaving(err, fmt.Sprintf("%s has no end: go on with it by --continue", output))
 				}
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d records are in %s.\n", records, output)
 				return err
@@ -123,7 +127,13 @@ func exportFile(ctx context.Context, l *local, asked exportAsked, output string,
 		}
 	}
 	records, err = export(ctx, l, asked, file, b)
-	return records, errors.Join(err, file.Sync())
+	if err == nil {
+		return records, file.Sync()
+	}
+	if info, failed := file.Stat(); failed == nil && info.Size() == 0 && !goOn && !broken(err) { // it was refused: the next one by this name is not to stumble over it
+		err = errors.Join(err, os.Remove(output))
+	}
+	return records, err
 }
 
 // standing reads how far an export in a file is, and cuts off what is not a
@@ -188,7 +198,7 @@ func export(ctx context.Context, l *local, asked exportAsked, out io.Writer, b *
 		return 0, err
 	}
 	w := bufio.NewWriterSize(out, 1<<16)
-	ended := false
+	ended, unread := false, false
 	err = l.lines(ctx, "/v1/export", bytes.NewReader(text), func(line []byte) error {
 		switch {
 		case bytes.HasPrefix(line, []byte(`{"end":`)):
@@ -197,13 +207,21 @@ func export(ctx context.Context, l *local, asked exportAsked, out io.Writer, b *
 			records++
 		}
 		b.at("records", records, 0, "")
+		began := time.Now()
 		_, err := w.Write(append(line, '\n'))
+		unread = unread || time.Since(began) >= maxUnread
 		return err
 	})
 	if err == nil && !ended {
 		err = errors.New("the export was broken off: go on with it by --continue")
 	}
-	return records, errors.Join(err, w.Flush())
+	if failed := w.Flush(); err == nil || broken(err) && failed != nil {
+		err = failed
+	}
+	if unread && broken(err) {
+		err = fmt.Errorf("nobody took any of the export for %s, and so long nobody waits: %w", maxUnread, err)
+	}
+	return records, err
 }
 
 func (a exportAsked) head() jsonlHead {
@@ -234,7 +252,7 @@ func (h *house) answerExport(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	lines := newLines(w, r)
-	out := bufio.NewWriterSize(w, 1<<16)
+	out := bufio.NewWriterSize(lines, 1<<16)
 	err = e.write(r.Context(), h.log, h.engine.Codec, asked, out)
 	if err := errors.Join(err, out.Flush()); err != nil {
 		return lines.fail(err)

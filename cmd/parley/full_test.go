@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -92,6 +95,105 @@ func TestAFullDiskRefusesAndLosesNothing(t *testing.T) {
 	}
 	parley(t, "check", "--data", s.data).ok(t)
 	parley(t, "projections", "verify", "--all", "--data", s.data).ok(t)
+}
+
+// TestAnImportOntoAFullDiskSaysWhatWasWritten: what it says was written is there, and
+// the same again, with room, writes the rest.
+func TestAnImportOntoAFullDiskSaysWhatWasWritten(t *testing.T) {
+	long(t)
+	t.Parallel()
+	from, file := longLog(t), filepath.Join(folder(t), "events.jsonl")
+	parley(t, "export", "--output", file, "--data", from).ok(t)
+	disk, grow := smallDisk(t, 100)
+	data := filepath.Join(disk, "data")
+	folderCopy(t, filepath.Join(from, "keys"), filepath.Join(data, "keys"))
+	filler, err := os.Create(filepath.Join(disk, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(filler, zeros{}); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	size, err := filler.Seek(0, io.SeekEnd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const room = 3_000_000 // for the first of it
+	if err := filler.Truncate(size - room); err != nil {
+		t.Fatal(err)
+	}
+	cmd, out, errs := start(t, "import", "jsonl", file, "--data", data) // what is left of a log that cannot be written is given free with the process
+	if said, err := io.ReadAll(out); err != nil || len(said) > 0 {
+		t.Errorf("%v: %s", err, said)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("it ends well")
+	}
+	r := result{cmd.ProcessState.ExitCode(), "", errs.String()}
+	r.fails(t, exitFail, "no space left on device", "make room on the disk", "when it is imported again")
+	_, rest, _ := strings.Cut(r.errs, "at least ")
+	var told, new int
+	if _, err := fmt.Sscan(rest, &told); err != nil {
+		t.Fatalf("%v: %s", err, r.errs)
+	}
+	if err := filler.Close(); err != nil {
+		t.Fatal(err)
+	}
+	grow(300)
+	there := strings.Count(parley(t, "events", "--limit", "0", "--data", data).ok(t), "\n")
+	if told > there {
+		t.Errorf("it says that %d records were written, and %d are there", told, there)
+	}
+	said := parley(t, "import", "jsonl", file, "--data", data).ok(t)
+	all := 0
+	if _, err := fmt.Sscanf(said, "%d records, of which %d are new.", &all, &new); err != nil || new != all-there {
+		t.Errorf("%d were there, and then it says %s (%v)", there, said, err)
+	}
+	parley(t, "check", "--data", data).ok(t)
+}
+
+// TestARebuildOnAFullDiskSaysSo: views are built anew beside those there are, and
+// that needs room.
+func TestARebuildOnAFullDiskSaysSo(t *testing.T) {
+	t.Parallel()
+	disk, grow := smallDisk(t, 100)
+	data := filepath.Join(disk, "data")
+	if err := os.CopyFS(data, os.DirFS(longLog(t))); err != nil {
+		t.Fatal(err)
+	}
+	s := serveHere(t, data)
+	filler, err := os.Create(filepath.Join(disk, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(filler, zeros{}); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	parley(t, "projections", "rebuild", "--all", "--data", data).clear(t, data, "Make room", "(disk_full)")
+	if err := errors.Join(filler.Close(), os.Remove(filler.Name())); err != nil {
+		t.Fatal(err)
+	}
+	grow(200)
+	parley(t, "projections", "rebuild", "--all", "--data", data).ok(t)
+	parley(t, "check", "--data", data).ok(t)
+	s.stop()
+}
+
+// zeros never end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+// TestACopyFromADiskThatCannotBeWritten: its source is left as it is anyway.
+func TestACopyFromADiskThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	disk, _ := smallDisk(t, 100)
+	from, to := filepath.Join(disk, "data"), filepath.Join(folder(t), "copy")
+	star(t, sample, "--data", from)
+	if out, err := exec.Command("mount", "-o", "remount,ro", disk).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	parley(t, "copy", "--from", from, "--to", to).ok(t)
 }
 
 // TestABackupOntoAFullDiskSaysSo tries a disk without room, then with room.

@@ -82,7 +82,7 @@ func sendStar(ctx context.Context, l *local, files []string, asJSON bool, in io.
 	})
 	b.end()
 	if err != nil {
-		return err
+		return leaving(err, "what came in stays, and is passed over when the same is imported again")
 	}
 	if asJSON {
 		return json.NewEncoder(out).Encode(total)
@@ -144,7 +144,7 @@ func (h *house) answerImportStar(w http.ResponseWriter, r *http.Request) error {
 	lines := newLines(w, r)
 	total, err := importStar(r.Context(), h.engine, h.keys, newComing(w, r), func(done int64) { lines.now(map[string]any{"done": done}) })
 	if err != nil {
-		return lines.refuse("import_failed", err)
+		return lines.refuse("import_failed", h.cfg.usable(err))
 	}
 	return lines.write(map[string]any{"done": total.Conversations, "result": total})
 }

@@ -65,8 +65,11 @@ with --clear is sealed anew.`,
 				}
 				total, err := sendJSONL(ctx, l, files, "imported", "false", b)
 				b.end()
+				if broken(err) { // how many is not known
+					return leaving(err, "what was written stays, and is passed over when the same is imported again")
+				}
 				if err != nil {
-					return fmt.Errorf("%w; %d records were written, and are passed over when it is imported again", err, total.New)
+					return fmt.Errorf("%w; at least %d records were written, and are passed over when it is imported again", err, total.New)
 				}
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d records, of which %d are new.\n", total.Records, total.New)
 				return err
@@ -164,7 +167,10 @@ func (h *house) answerImportJSONL(w http.ResponseWriter, r *http.Request) error 
 	}
 	err := im.run(r.Context())
 	if err != nil {
-		return errors.Join(lines.write(map[string]any{"done": im.total}), lines.refuse("import_failed", err))
+		if im.write {
+			im.total.New = im.written // what was taken in since is lost with what failed
+		}
+		return errors.Join(lines.write(map[string]any{"done": im.total}), lines.refuse("import_failed", h.cfg.usable(err)))
 	}
 	return lines.write(map[string]any{"result": im.total})
 }
@@ -191,6 +197,7 @@ type jsonlImport struct {
 	waiting []embedded.Ordered
 	size    int
 	count   int
+	written int64 // records
 }
 
 // standingStream is a stream as the import sees it.
@@ -447,12 +454,19 @@ func (im *jsonlImport) flush(ctx context.Context) error {
 		return nil
 	}
 	if own, ok := im.log.(*embedded.Log); ok {
-		return own.AppendAll(ctx, all)
+		if err := own.AppendAll(ctx, all); err != nil {
+			return err
+		}
+		for _, a := range all {
+			im.written += int64(len(a.Records))
+		}
+		return nil
 	}
 	for _, a := range all {
 		if _, err := im.log.Append(ctx, a.Stream, a.Expected, a.Records...); err != nil {
 			return err
 		}
+		im.written += int64(len(a.Records))
 	}
 	return nil
 }

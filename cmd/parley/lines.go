@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ type lines struct {
 	ctx  context.Context // the request's
 	w    http.ResponseWriter
 	last time.Time
+	idle error // nobody reads it
 }
 
 // linesEvery is how often progress is told.
@@ -54,7 +56,7 @@ func (l *lines) write(v any) error {
 }
 
 func (l *lines) put(v any) error {
-	if err := json.NewEncoder(l.w).Encode(v); err != nil {
+	if err := json.NewEncoder(l).Encode(v); err != nil {
 		return err
 	}
 	err := http.NewResponseController(l.w).Flush()
@@ -62,6 +64,56 @@ func (l *lines) put(v any) error {
 		return nil
 	}
 	return err
+}
+
+// maxUnread is how long nothing may be taken of an answer. Somebody leafs through it,
+// or the disk behind it is slow; but who is asleep or gone would hold for ever what
+// it is read from: the log as it was, and the routing that rests while he imports.
+const maxUnread = 5 * time.Minute
+
+// lastUnread is the same once the server stops.
+const lastUnread = time.Second
+
+// pieceOf is how much is written at a time: of a large record, too, something is
+// taken now and then.
+const pieceOf = 32 << 10
+
+// Write writes what is part of the answer, and waits for its reader so long.
+func (l *lines) Write(p []byte) (n int, err error) {
+	for piece := range slices.Chunk(p, pieceOf) {
+		took, err := l.piece(piece)
+		if n += took; err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+func (l *lines) piece(p []byte) (int, error) {
+	if l.idle != nil {
+		return 0, l.idle
+	}
+	if err := l.until(maxUnread); err != nil {
+		return 0, err
+	}
+	if errors.Is(context.Cause(l.ctx), api.ErrStopping) { // asked behind the deadline: a server that stops sets its own, and once
+		if err := l.until(lastUnread); err != nil {
+			return 0, err
+		}
+	}
+	n, err := l.w.Write(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		l.idle = fmt.Errorf("nothing was read of the answer for too long: %w", err)
+		err = l.idle
+	}
+	return n, err
+}
+
+func (l *lines) until(t time.Duration) error {
+	if err := http.NewResponseController(l.w).SetWriteDeadline(time.Now().Add(t)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
 }
 
 // fail ends the answer with what kept reading from its end: damage is only what

@@ -13,10 +13,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
 	"parley/api"
+	"parley/eventstore"
+	"parley/projections"
 )
 
 // maxAnswer bounds one line of a long answer.
@@ -24,17 +27,20 @@ const maxAnswer = 64 << 20
 
 // local talks to the engine of a data folder: the server that holds it, or one
 // opened for the time of a command.
-type local struct{ client *http.Client }
+type local struct {
+	client *http.Client
+	data   string // the folder
+}
 
 // withLocal runs do against the folder's engine. Without a server the folder is
 // opened, with views that follow and nothing else: no routing, no timers, no
 // policies.
 func withLocal(ctx context.Context, cfg *config, errs io.Writer, do func(context.Context, *local) error) (err error) {
-	l := &local{client: &http.Client{Transport: &http.Transport{
+	l := &local{&http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", cfg.socket())
 		},
-	}}}
+	}}, cfg.data}
 	defer l.client.CloseIdleConnections()
 	if conn, err := net.Dial("unix", cfg.socket()); err == nil {
 		return errors.Join(conn.Close(), do(ctx, l))
@@ -48,14 +54,17 @@ func withLocal(ctx context.Context, cfg *config, errs io.Writer, do func(context
 	}
 	defer func() {
 		if err != nil && cfg.make {
-			err = errors.Join(err, fresh.remove())
+			err = andRoom(err, fresh.remove())
 		}
 	}()
-	h, err := openHouse(ctx, cfg, slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	only := &slog.HandlerOptions{Level: slog.LevelError} // what an answer came to, the command itself says
+	h, err := openHouse(ctx, cfg, slog.New(slog.NewTextHandler(errs, only)))
 	if err != nil {
-		return err
+		return interrupted(ctx, err)
 	}
-	defer func() { err = errors.Join(err, h.close()) }()
+	defer func() {
+		err = andRoom(err, h.close())
+	}()
 	socket, err := api.ListenSocket(cfg.socket())
 	if err != nil {
 		return cfg.usable(err)
@@ -65,15 +74,25 @@ func withLocal(ctx context.Context, cfg *config, errs io.Writer, do func(context
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.server.Serve(ctx, socket) })
 	g.Go(func() error { return h.work(ctx, false) })
+	var done error
 	g.Go(func() error {
 		defer cancel()
-		return do(ctx, l)
+		done = do(ctx, l)
+		return done
 	})
-	err = g.Wait()
-	if errors.Is(err, context.Canceled) {
-		err = nil
+	if err = g.Wait(); onlyStopped(err) { // the engine ended because the work had, or was interrupted: that is what counts
+		err = done
 	}
 	return err
+}
+
+// andRoom joins what went wrong behind work that failed, unless it is that there is
+// no room on the disk: that is why the work failed, which says so itself.
+func andRoom(err, behind error) error {
+	if err != nil && (errors.Is(behind, eventstore.ErrStopped) || errors.Is(behind, syscall.ENOSPC) || projections.Full(behind)) {
+		return err
+	}
+	return errors.Join(err, behind)
 }
 
 // problem is what the API answers when it refuses.
@@ -114,18 +133,21 @@ func (l *local) ask(ctx context.Context, method, path string, body io.Reader) (i
 		err = outer.Err // the address in it is nobody's
 	}
 	if err != nil {
-		return nil, err
+		return nil, l.brokenOff(ctx, err)
 	}
 	if answer.StatusCode < 300 {
 		return answer.Body, nil
 	}
 	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	err = errors.Join(err, answer.Body.Close())
+	if err != nil {
+		return nil, l.brokenOff(ctx, err)
+	}
 	p := &problem{}
 	if json.Unmarshal(text, p) != nil || p.Code == "" {
-		return nil, errors.Join(err, fmt.Errorf("%s %s: %s", method, path, answer.Status))
+		return nil, fmt.Errorf("%s %s: %s", method, path, answer.Status)
 	}
-	return nil, errors.Join(err, p)
+	return nil, l.brokenOff(ctx, p)
 }
 
 // get reads one answer into into.
@@ -134,7 +156,7 @@ func (l *local) get(ctx context.Context, path string, into any) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(json.NewDecoder(body).Decode(into), body.Close())
+	return errors.Join(l.brokenOff(ctx, json.NewDecoder(body).Decode(into)), body.Close())
 }
 
 // post sends a value and reads the answer into into.
@@ -147,7 +169,7 @@ func (l *local) post(ctx context.Context, path string, value, into any) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(json.NewDecoder(body).Decode(into), body.Close())
+	return errors.Join(l.brokenOff(ctx, json.NewDecoder(body).Decode(into)), body.Close())
 }
 
 // lines sends a body and gives each line of the answer to each. A line with a
@@ -159,7 +181,7 @@ func (l *local) lines(ctx context.Context, path string, send io.Reader, each fun
 	}
 	in := bufio.NewScanner(body)
 	in.Buffer(make([]byte, 64<<10), maxAnswer)
-	for err == nil && in.Scan() {
+	for err == nil && in.Scan() && in.Err() == nil { // before an error there may be half a line
 		var failed struct {
 			Problem *problem `json:"problem"`
 		}
@@ -168,8 +190,13 @@ func (l *local) lines(ctx context.Context, path string, send io.Reader, each fun
 				err = failed.Problem
 				break
 			}
-			err = each(in.Bytes())
+			if err = each(in.Bytes()); err != nil {
+				return errors.Join(err, body.Close())
+			}
 		}
 	}
-	return errors.Join(err, in.Err(), body.Close())
+	if err == nil {
+		err = in.Err()
+	}
+	return errors.Join(l.brokenOff(ctx, err), body.Close())
 }

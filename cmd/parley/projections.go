@@ -25,7 +25,7 @@ func newProjections(cfg *config) *cobra.Command {
 			})
 		},
 	}
-	work := func(use, short, long, path string) *cobra.Command {
+	work := func(use, short, long, path, left string) *cobra.Command {
 		c := &cobra.Command{
 			Use: use + " [NAME…|--all]", Short: short, Long: long,
 			Example: "  parley projections " + use + " --all\n  parley projections " + use + " agent_capacity --json",
@@ -41,7 +41,7 @@ func newProjections(cfg *config) *cobra.Command {
 					asked["compare"] = true
 				}
 				return withLocal(cmd.Context(), cfg, cmd.ErrOrStderr(), func(ctx context.Context, l *local) error {
-					return workProjections(ctx, l, path, asked, asJSON, cmd.OutOrStdout(), cmd.ErrOrStderr())
+					return leaving(workProjections(ctx, l, path, asked, asJSON, cmd.OutOrStdout(), cmd.ErrOrStderr()), left)
 				})
 			},
 		}
@@ -49,12 +49,14 @@ func newProjections(cfg *config) *cobra.Command {
 		return c
 	}
 	rebuild := work("rebuild", "Build views anew from the log",
-		"Build views anew from the whole log, beside those that are served, and switch at once.", "/v1/projections/rebuild")
+		"Build views anew from the whole log, beside those that are served, and switch at once.", "/v1/projections/rebuild",
+		"the views are served as they were")
 	rebuild.Flags().BoolVar(&compare, "compare", false, "hold the new view against an independent fold before the switch")
 	verify := work("verify", "Compare views with an independent fold of the log",
 		`Fold the log a second, independent way and compare every row, up to the end of the
 log: it waits for a view that is on its way there. Of one that is paused, or does
-not go on, it says how far it was compared. Exits with 1 on the first difference.`, "/v1/projections/verify")
+not go on, it says how far it was compared. Exits with 1 on the first difference.`, "/v1/projections/verify",
+		"not all was compared, and nothing was changed")
 	parent.PersistentFlags().BoolVar(&asJSON, "json", false, "JSON instead of text")
 	parent.AddCommand(list, rebuild, verify)
 	return parent

@@ -67,6 +67,11 @@ func restore(ctx context.Context, cfg *config, from string, b *bar) (report embe
 	if err := apart(from, cfg.data); err != nil {
 		return report, err
 	}
+	defer func() {
+		if err = interrupted(ctx, err); errors.Is(err, errInterrupted) {
+			err = fmt.Errorf("%w; nothing was brought back", err)
+		}
+	}()
 	if report, err = lookAt(ctx, from, b, "backup", cfg); err != nil {
 		return report, fmt.Errorf("%w; nothing was written", err)
 	}
@@ -91,7 +96,7 @@ func restore(ctx context.Context, cfg *config, from string, b *bar) (report embe
 		}
 	}()
 	if err := copyFolder(ctx, from, half); err != nil {
-		return report, fmt.Errorf("copying %s: %w", from, err)
+		return report, cfg.usable(fmt.Errorf("copying %s: %w; nothing of it is left", from, err))
 	}
 	if _, err := embedded.Rename(embedded.Options{Dir: half}); err != nil {
 		return report, err
@@ -247,7 +252,7 @@ func few(names []string) string {
 	return strings.Join(names, " and ") + " were"
 }
 
-// copyFolder copies the files of a log but its lock, each synced, and its folders.
+// copyFolder copies the files of a log but its locks, each synced, and its folders.
 func copyFolder(ctx context.Context, from, to string) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err == nil {
@@ -264,7 +269,7 @@ func copyFolder(ctx context.Context, from, to string) error {
 		switch {
 		case d.IsDir():
 			return errors.Join(os.Mkdir(target, 0o700), syncFolder(filepath.Dir(target)))
-		case d.Name() == "LOCK":
+		case d.Name() == "LOCK", inside == embedded.Unfinished:
 			return nil
 		}
 		return errors.Join(copyFile(path, target), syncFolder(filepath.Dir(target)))

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -67,7 +68,7 @@ func (l *Log) closeFiles() error {
 	if l.flushed() {
 		err := l.sure(l.db.Close())
 		if err == nil {
-			err = writeSeal(l.fs, l.dir, l.store, false)
+			err = writeSeal(context.Background(), l.fs, l.dir, l.store, false)
 		}
 		return errors.Join(err, l.lock.Close())
 	}

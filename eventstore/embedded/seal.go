@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -43,7 +44,7 @@ func stillFiles(f vfs.FS, dir string) ([]string, error) {
 }
 
 // writeSeal seals a log that lies still.
-func writeSeal(f vfs.FS, dir, store string, all bool) error {
+func writeSeal(ctx context.Context, f vfs.FS, dir, store string, all bool) error {
 	// What Pebble has just deleted must not be there again after a power cut.
 	if err := syncFolder(f, f.PathJoin(dir, pebbleFolder)); err != nil {
 		return err
@@ -55,6 +56,9 @@ func writeSeal(f vfs.FS, dir, store string, all bool) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s\nstore %s\n", sealLine, store)
 	for _, name := range names {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		path := f.PathJoin(dir, pebbleFolder, name)
 		info, err := f.Stat(path)
 		if err != nil {

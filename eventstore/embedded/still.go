@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"github.com/cockroachdb/errors/oserror"
 	"github.com/cockroachdb/pebble/v2"
@@ -53,7 +54,7 @@ func lockStill(f vfs.FS, inner string) (io.Closer, error) {
 		return nothing{}, nil
 	}
 	lock, err := f.Lock(name)
-	if oserror.IsPermission(err) {
+	if oserror.IsPermission(err) || errors.Is(err, syscall.EROFS) {
 		return nothing{}, nil // who cannot be written is not written to
 	}
 	if err != nil {
