@@ -13,9 +13,10 @@ import (
 // catalogue says which database is the active one of each projection. A switch
 // is one transaction over its rows.
 type catalogue struct {
-	dir string
-	mu  sync.Mutex // guards the writer, which serves one at a time
-	w   *writer
+	dir    string
+	mu     sync.Mutex // guards the writer, which serves one at a time
+	w      *writer
+	unread bool // the writer is closed: what was spoiled could not be read anew
 }
 
 // activeFile is one row of it.
@@ -94,14 +95,16 @@ func (c *catalogue) all() (map[string]activeFile, error) {
 func (c *catalogue) do(what func() error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	err := what()
-	if !Spoiled(err) {
-		return err
+	var err error
+	if !c.unread {
+		if err = what(); !Spoiled(err) {
+			return err
+		}
+		c.w.broken = nil // the files stay: who paused what is written nowhere else
+		_ = c.w.close()  // of what is spoiled nothing is left to be said
 	}
-	c.w.broken = nil // the files stay: who paused what is written nowhere else
-	_ = c.w.close()  // of what is spoiled nothing is left to be said
 	again, opening := connectCatalogue(c.dir, filepath.Join(c.dir, catalogueFile))
-	if opening != nil {
+	if c.unread = opening != nil; c.unread { // the next one tries again
 		return errors.Join(err, opening)
 	}
 	c.w = again.w

@@ -217,6 +217,22 @@ func TestTheCatalogueIsReadAnewWhenItsMapIsCut(t *testing.T) {
 	if err != nil || !all["toy"].paused {
 		t.Fatalf("%+v, %v", all, err)
 	}
+	cut()
+	at := func(dir string) { // where the catalogue looks for its files
+		r.cat.mu.Lock()
+		defer r.cat.mu.Unlock()
+		r.cat.dir = dir
+	}
+	at(filepath.Join(h.dir, "none"))
+	for range 2 {
+		if _, err := r.cat.all(); err == nil {
+			t.Fatal("it was read, though it could not be opened")
+		}
+	}
+	at(h.dir)
+	if all, err = r.cat.all(); err != nil || !all["toy"].paused {
+		t.Fatalf("%+v, %v", all, err)
+	}
 	stop()
 	r, stop = h.start()
 	defer stop()
