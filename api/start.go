@@ -230,6 +230,9 @@ func (s *Server) StartConversation(ctx context.Context, r StartConversationReque
 	if err := checkText(first.Text); err != nil {
 		return nil, err
 	}
+	if first.Text != "" && domain.Blank(first.Text) { // the conversation would have begun before it is refused
+		return nil, domain.Invalid("text", "a first message is of more than blanks: leave it out where there is none")
+	}
 	o, closed, err := s.opening(ctx, from)
 	if err != nil {
 		return nil, err

@@ -65,6 +65,7 @@ func TestSES_TheWorkspaceComesBack(t *testing.T) {
 		step{As: "agent:bob", Do: "GET /v1/sessions/${hold}/drafts", Status: 403},
 		step{As: "agent:bob", Do: "PUT /v1/sessions/${hold}/drafts/note", Body: `{"text":"mine"}`, Status: 403},
 		step{Name: "SES-4", As: "agent:anna", Do: "PUT /v1/sessions/${hold}/drafts/note", Body: long, Status: 422, Contains: []string{`"code":"text_too_long"`}},
+		step{As: "visitor:v1", Do: "POST /v1/conversations", Body: `{"widget":"shop","text":" \n "}`, Status: 400, Contains: []string{`"field":"text"`}},
 		step{As: "agent:anna", Do: "PUT /v1/sessions/${hold}/tabs", Body: `{"tabs":[{"id":"k","form":"knowledge"}]}`, Status: 400, Contains: []string{`"field":"tabs"`}},
 		step{As: "agent:anna", Do: "PUT /v1/sessions/${hold}/tabs", Body: `{"tabs":[{"id":"active_conversation","form":"active_conversation"},{"id":"k","form":"knowledge","of":"kb-7"}]}`, Status: 200, Contains: []string{`"of":"kb-7"`}},
 		step{As: "agent:anna", Do: "GET /v1/agents/anna/sessions", Status: 200, Contains: []string{`"of":"kb-7"`, `"drafts":["note"]`}},
