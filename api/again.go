@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -12,8 +13,11 @@ import (
 )
 
 // before is where a start or a customer's message went when it was first sent: the
-// line that was taken with it, and the conversation that got the message.
-type before struct{ line, conversation string }
+// line that was taken with it, the conversation that got the message, and when.
+type before struct {
+	line, conversation string
+	at                 time.Time
+}
 
 // before finds what the command of this request recorded, wherever that was. The
 // same words lead elsewhere later: to the next conversation when the one they went
@@ -38,9 +42,9 @@ func (s *Server) before(ctx context.Context) (before, error) {
 		}
 		switch e := event.(type) {
 		case line.Taken:
-			found.line = e.Opening.Line
+			found.line, found.at = e.Opening.Line, r.HappenedAt
 		case conversation.MessageReceived:
-			found.conversation = e.Conversation
+			found.conversation, found.at = e.Conversation, r.HappenedAt
 		}
 	}
 	return found, nil

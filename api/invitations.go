@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/samber/lo"
 
@@ -185,6 +186,10 @@ func (s *Server) AcceptInvitation(ctx context.Context, r AcceptInvitationRequest
 	if err != nil {
 		return nil, err
 	}
+	var given *string
+	if r.Body != nil {
+		given = r.Body.CustomerToken
+	}
 	if begun := domain.Derive("invitation", r.Invitation); again {
 		c, _, err := eventstore.Load(ctx, s.engine, &conversation.Kind, begun)
 		if err != nil {
@@ -195,7 +200,7 @@ func (s *Server) AcceptInvitation(ctx context.Context, r AcceptInvitationRequest
 			if err != nil {
 				return nil, err
 			}
-			return s.accepted(ctx, started{begun, true, out.Position}, false)
+			return s.accepted(ctx, started{begun, true, out.Position}, proof(given, out.Records[0].HappenedAt))
 		}
 	}
 	o, err := s.invitationOpening(ctx, v, r.Invitation, r.Body)
@@ -218,7 +223,7 @@ func (s *Server) AcceptInvitation(ctx context.Context, r AcceptInvitationRequest
 	if err != nil {
 		return nil, err
 	}
-	proven := r.Body != nil && lo.FromPtr(r.Body.CustomerToken) != ""
+	proven := proof(given, s.now())
 	one := started{o.Conversation, true, out.Position}
 	began, _, err := eventstore.Load(ctx, s.engine, &conversation.Kind, o.Conversation)
 	if err != nil {
@@ -230,7 +235,7 @@ func (s *Server) AcceptInvitation(ctx context.Context, r AcceptInvitationRequest
 		if one, err = s.begin(ctx, o, nil); err != nil {
 			return nil, err
 		}
-		if !one.created && !proven {
+		if !one.created && proven.IsZero() {
 			if err := s.letIn(ctx, o.Line); err != nil {
 				return nil, err
 			}
@@ -241,7 +246,7 @@ func (s *Server) AcceptInvitation(ctx context.Context, r AcceptInvitationRequest
 }
 
 // accepted is the answer to an acceptance that led to a conversation.
-func (s *Server) accepted(ctx context.Context, one started, proven bool) (AcceptInvitationResponseObject, error) {
+func (s *Server) accepted(ctx context.Context, one started, proven time.Time) (AcceptInvitationResponseObject, error) {
 	c, _, err := s.conversationOf(ctx, one.id)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/samber/lo"
@@ -67,7 +68,7 @@ func (s *Server) SendMessage(ctx context.Context, r SendMessageRequestObject) (S
 	a := SendMessage201JSONResponse{Conversation: sent.conversation, Message: sent.id, Number: opt(sent.number), Created: sent.created}
 	a.State, a.SubState = stateOf(now.Status)
 	if sent.conversation != r.Conversation {
-		if a.Token, err = s.tokenFor(ctx, now, false); err != nil {
+		if a.Token, err = s.tokenFor(ctx, now, time.Time{}); err != nil {
 			return nil, err
 		}
 	}

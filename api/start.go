@@ -237,12 +237,12 @@ func (s *Server) StartConversation(ctx context.Context, r StartConversationReque
 	if err != nil {
 		return nil, err
 	}
-	proven := from.customerToken != ""
+	proven := proof(b.CustomerToken, s.now())
 	if o.Conversation, err = s.ownID(ctx, nil, "conversation"); err != nil {
 		return nil, err
 	}
 	one, err := s.begin(ctx, o, closed)
-	if err == nil && !one.created && !proven {
+	if err == nil && !one.created && proven.IsZero() {
 		err = s.letIn(ctx, o.Line)
 	}
 	if err != nil {
@@ -283,7 +283,7 @@ func (s *Server) startedBefore(ctx context.Context, done before, b *Conversation
 	if one.id != "" {
 		answer.Message = &one.id
 	}
-	return s.startedAnswer(ctx, answer, one.position, false)
+	return s.startedAnswer(ctx, answer, one.position, proof(b.CustomerToken, done.at))
 }
 
 // shown records that a customer came back to a conversation that waits for him.
@@ -314,7 +314,7 @@ func (s *Server) letIn(ctx context.Context, line string) error {
 var errNarrow = &domain.Error{Code: "forbidden", Message: "another conversation goes on here, and this token is for one: use the token of the visitor's arrival, or prove who the customer is by customerToken"}
 
 // startedAnswer completes the answer to a start.
-func (s *Server) startedAnswer(ctx context.Context, a StartedConversation, at eventstore.Position, proven bool) (StartConversationResponseObject, error) {
+func (s *Server) startedAnswer(ctx context.Context, a StartedConversation, at eventstore.Position, proven time.Time) (StartConversationResponseObject, error) {
 	c, _, err := s.conversationOf(ctx, a.Conversation)
 	if err != nil {
 		return nil, err
@@ -328,34 +328,6 @@ func (s *Server) startedAnswer(ctx context.Context, a StartedConversation, at ev
 		return StartConversation201JSONResponse(a), nil
 	}
 	return StartConversation200JSONResponse(a), nil
-}
-
-// tokenFor is the token by which a visitor who proved who he is goes on with a
-// conversation, on whatever device it began, or whose token is for the former
-// one only; nil for anybody else. It lasts no longer than the former one, unless
-// he has just proven it.
-func (s *Server) tokenFor(ctx context.Context, c conversation.Conversation, proven bool) (*string, error) {
-	caller := CallerOf(ctx)
-	if caller.Role != domain.RoleVisitor || !c.Authenticated && caller.Conversation == "" {
-		return nil, nil
-	}
-	claims := Claims{Role: domain.RoleVisitor, Widget: c.Widget, Conversation: c.ID}
-	claims.Subject = caller.ID
-	lasts := s.visitorTokenLasts(caller)
-	if proven {
-		lasts = visitorTokenTime
-	}
-	text, err := s.tokens.MintClaims(claims, lasts)
-	return &text, err
-}
-
-// visitorTokenLasts is how long a token may last that one gives for another: what is
-// for one conversation is not prolonged by using it.
-func (s *Server) visitorTokenLasts(caller Caller) time.Duration {
-	if caller.Conversation == "" {
-		return visitorTokenTime
-	}
-	return min(visitorTokenTime, max(caller.Expires.Sub(s.now()), time.Second))
 }
 
 // answersOf reads a survey's answers, within its bounds (CON-9).
