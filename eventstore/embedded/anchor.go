@@ -10,9 +10,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// anchor is a file as it lay when its folder was opened. Who deletes or moves a folder
-// that is in use leaves the files that are open: they take what is written and
-// sync it, and nobody finds it again. So it is looked at before anything is
+// anchor is a file or folder as it lay when it was opened. Who deletes or moves a
+// folder that is in use leaves the files that are open: they take what is written
+// and sync it, and nobody finds it again. So it is looked at before anything is
 // acknowledged.
 type anchor struct {
 	name string
@@ -35,9 +35,9 @@ func (a anchor) holds() error {
 	}
 	switch now, err := os.Stat(a.name); {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return fmt.Errorf("%s is gone: its folder was moved or deleted while it was in use; end this process, and bring the folder back or restore a backup", a.name)
+		return fmt.Errorf("%s is gone: it, or a folder that it is in, was moved or deleted while it was in use; end this process, and bring it back or restore a backup", a.name)
 	case err == nil && !os.SameFile(now, a.was):
-		return fmt.Errorf("%s is another file than it was: its folder was exchanged while it was in use; end this process, and see which of the two is wanted", a.name)
+		return fmt.Errorf("%s is another than it was: it, or a folder that it is in, was exchanged while it was in use; end this process, and see which of the two is wanted", a.name)
 	}
 	return nil
 }

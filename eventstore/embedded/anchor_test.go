@@ -19,7 +19,7 @@ var taken = map[string]struct {
 	"moved":   {func(dir string) error { return os.Rename(dir, dir+".old") }, "is gone"},
 	"exchanged": {func(dir string) error {
 		return errors.Join(os.Rename(dir, dir+".old"), os.CopyFS(dir, os.DirFS(dir+".old")))
-	}, "is another file"},
+	}, "is another than it was"},
 	"a file now": {func(dir string) error {
 		return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600))
 	}, "is gone"},
@@ -54,7 +54,7 @@ func TestNothingIsAcknowledgedOnceTheFolderIsTakenAway(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = l.Append(t.Context(), "line-1", 0, sample())
-			stoppedBecause(t, err, how.says, filepath.Join(dir, formatFile))
+			stoppedBecause(t, err, how.says, filepath.Join(dir, pebbleFolder))
 			_, err = l.Append(t.Context(), "line-2", eventstore.None, sample())
 			stoppedBecause(t, err)
 			if info, err := l.Info(t.Context()); err != nil || info.Stopped == nil || info.Head != 1 {
@@ -62,6 +62,20 @@ func TestNothingIsAcknowledgedOnceTheFolderIsTakenAway(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestNothingIsAcknowledgedOnceTheInnerFolderIsTakenAway(t *testing.T) {
+	dir := t.TempDir()
+	l, err := Open(Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := os.RemoveAll(filepath.Join(dir, pebbleFolder)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.Append(t.Context(), "line-1", eventstore.None, sample())
+	stoppedBecause(t, err, "is gone", filepath.Join(dir, pebbleFolder))
 }
 
 func TestNoKeyIsGivenOnceTheFolderIsTakenAway(t *testing.T) {

@@ -169,7 +169,7 @@ func (l *Log) open(o Options, inner string, is format, found bool) (err error) {
 	if err := l.compareFormat(is); err != nil {
 		return err
 	}
-	if l.anchor, err = anchored(l.fs, l.fs.PathJoin(l.dir, formatFile)); err != nil {
+	if l.anchor, err = anchored(l.fs, inner); err != nil {
 		return err
 	}
 	if l.marks.all, err = l.loadMarks(); err != nil {
