@@ -193,7 +193,7 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		defer s.asked.Leave(command)
-		return next(c)
+		return s.answered(next, c, one)
 	}
 }
 
@@ -297,7 +297,7 @@ func (s *Server) readBody(c echo.Context, one *call) error {
 	if err := validBody(body); err != nil {
 		return err
 	}
-	one.bodyHash = s.bodies.hash(r.Method, r.URL.Path, body)
+	one.body, one.bodyHash = body, s.bodies.hash(r.Method, r.URL.Path, body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
 	return nil

@@ -27,6 +27,7 @@ type call struct {
 	correlation uuid.UUID   // the request's id
 	key         string      // Idempotency-Key; empty without one
 	bodyHash    []byte      // HMAC of method, path and body; nil for queries
+	body        []byte      // as it came, so that it can be read anew
 	ifMatch     string      // If-Match; empty without one
 	header      http.Header // the answer's
 	read        bool        // the body, to its end

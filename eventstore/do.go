@@ -71,22 +71,32 @@ func Do[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id strin
 		return Outcome{}, err
 	}
 	defer e.states.release(en)
-	if named {
-		before, err := e.recorded(ctx, stream, m)
-		if err != nil {
-			return Outcome{}, err
-		}
-		if len(before) > 0 {
-			return e.repeat(k.Name, before, m)
-		}
-	}
-	h, confirmed := take[S](en), false
+	h, confirmed, looked, doubtful := take[S](en), false, !named, false
 	for range maxConflicts {
 		if h == nil {
 			if h, err = load(ctx, e, k, stream); err != nil {
 				return Outcome{}, err
 			}
-			confirmed = true
+			confirmed, looked = true, !named
+		}
+		// Only after the state was read is its command looked for. Another process
+		// that does this very command between the two would else be in the state and
+		// not be found: what it did would be done once more on top of itself, or be
+		// refused because of itself.
+		if !looked {
+			own, err := e.recorded(ctx, stream, m)
+			if err != nil || len(own) > 0 {
+				put(en, h)
+			}
+			if err != nil {
+				return Outcome{}, err
+			}
+			if len(own) > 0 {
+				out, err := e.repeat(k.Name, own, m)
+				out.Repeated = out.Repeated && !doubtful
+				return out, err
+			}
+			looked = true
 		}
 		events, refusal := cmd.Decide(h.value)
 		if refusal != nil || len(events) == 0 {
@@ -136,7 +146,7 @@ func Do[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id strin
 			out.Repeated = out.Repeated && !unknown
 			return out, err
 		}
-		confirmed = true
+		confirmed, doubtful = true, doubtful || unknown
 		if d.mutated || unknown || len(conflict.Records) == 0 {
 			h = nil
 			continue

@@ -404,6 +404,32 @@ func TestACommandThatAnotherProcessDoesMeanwhileIsRepeated(t *testing.T) {
 	}
 }
 
+// The same, where this process has no state at hand: the one it reads has that in
+// it already, which is not done once more on top of it.
+func TestACommandThatAnotherProcessDoesBeforeTheStateIsReadIsRepeated(t *testing.T) {
+	for name, cmd := range map[string]domain.Command[room, roomEvent]{
+		"what would be recorded again": speak{"anna", "hello", nil}, "what would be refused": leave{"a"},
+	} {
+		log := &turningLog{memLog: newMemLog()}
+		here, there, ctx, command := newEngine(t, log), newEngine(t, log.memLog), t.Context(), uuid.New()
+		if _, err := Do(ctx, there, rooms(), "1", enter{Guest: "a"}, Meta{}); err != nil {
+			t.Fatal(err)
+		}
+		log.turn = func() {
+			if _, err := Do(ctx, there, rooms(), "1", cmd, Meta{Command: command}); err != nil {
+				t.Error(err)
+			}
+		}
+		out, err := Do(ctx, here, rooms(), "1", cmd, Meta{Command: command})
+		if err != nil || !out.Repeated || len(out.Events) != 1 || out.Revision != 1 {
+			t.Errorf("%s: got %+v, %v", name, out, err)
+		}
+		if n := len(log.all()); n != 2 {
+			t.Errorf("%s: %d records are there", name, n)
+		}
+	}
+}
+
 // The same, for another request under the same key: whoever was first has it.
 func TestAKeyThatAnotherProcessUsesMeanwhileIsReused(t *testing.T) {
 	log := &faultyLog{memLog: newMemLog()}
