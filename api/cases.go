@@ -24,14 +24,8 @@ func (s *Server) OpenCase(ctx context.Context, r OpenCaseRequestObject) (OpenCas
 		return nil, err
 	}
 	if domain.ValidID(b.Contact) && !again {
-		c, _, err := eventstore.Load(ctx, s.engine, &contact.Kind, b.Contact)
-		switch {
-		case err != nil:
+		if err := s.mayLink(ctx, b.Contact); err != nil {
 			return nil, err
-		case c.ID == "":
-			return nil, contact.ErrUnknown.On("contact")
-		case c.Erased:
-			return nil, contact.ErrErased.On("contact")
 		}
 	}
 	switch {

@@ -36,6 +36,20 @@ func (s *Server) ClassifyConversation(ctx context.Context, r ClassifyConversatio
 	return ClassifyConversation200JSONResponse(a), nil
 }
 
+// mayLink refuses a contact that there is not, or no more.
+func (s *Server) mayLink(ctx context.Context, id string) error {
+	c, _, err := eventstore.Load(ctx, s.engine, &contact.Kind, id)
+	switch {
+	case err != nil:
+		return err
+	case c.ID == "":
+		return contact.ErrUnknown.On("contact")
+	case c.Erased:
+		return contact.ErrErased.On("contact")
+	}
+	return nil
+}
+
 // LinkContact says which stored customer the conversation is with (SUM-3).
 func (s *Server) LinkContact(ctx context.Context, r LinkContactRequestObject) (LinkContactResponseObject, error) {
 	again, err := s.recorded(ctx, conversation.Kind.Stream(r.Conversation))
@@ -43,14 +57,8 @@ func (s *Server) LinkContact(ctx context.Context, r LinkContactRequestObject) (L
 		return nil, err
 	}
 	if !again {
-		c, _, err := eventstore.Load(ctx, s.engine, &contact.Kind, r.Body.Contact)
-		switch {
-		case err != nil:
+		if err := s.mayLink(ctx, r.Body.Contact); err != nil {
 			return nil, err
-		case c.ID == "":
-			return nil, contact.ErrUnknown.On("contact")
-		case c.Erased:
-			return nil, contact.ErrErased.On("contact")
 		}
 	}
 	a, err := s.decide(ctx, r.Conversation, conversation.LinkContact{Contact: r.Body.Contact})
