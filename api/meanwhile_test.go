@@ -53,21 +53,15 @@ func TestAPI1_ACommandThatAnotherServerDoesMeanwhileIsARepeat(t *testing.T) {
 	there := httptest.NewServer(server.Handler())
 	t.Cleanup(there.Close)
 
-	const at = "POST /v1/conversations/${c}/"
 	h.run(
 		step{As: "visitor:v1", Do: "POST /v1/conversations", Body: `{"widget":"shop","text":"Hi"}`, Status: 201, Save: map[string]string{"c": "conversation"}},
-		step{As: "agent:anna", Do: at + "pick", Status: 200, Save: map[string]string{"hold": "hold"}},
-		step{As: "agent:bob", Do: "PUT /v1/agents/bob/presence", Body: `{"presence":"available"}`, Status: 200},
+		step{As: "agent:anna", Do: "POST /v1/conversations/${c}/pick", Status: 200, Save: map[string]string{"hold": "hold"}},
 		step{As: "agent:anna", Do: "PUT /v1/contacts/lena", Body: `{"name":"Lena"}`, Status: 200},
 	)
 	for _, one := range []struct {
 		cmd   step
 		since []step
 	}{
-		{step{As: "agent:anna", Do: at + "transfer", Body: `{"agent":"bob"}`, Status: 200}, []step{
-			{As: "agent:anna", Do: "GET /v1/conversations/${c}", Status: 200, Save: map[string]string{"offer": "offer.hold"}},
-			{As: "agent:bob", Do: at + "offers/${offer}/reject", Status: 200},
-		}},
 		{step{As: "agent:anna", Do: "PUT /v1/conversations/${c}/contact", Body: `{"contact":"lena"}`, Status: 200}, []step{
 			{As: "admin:root", Do: "POST /v1/contacts/lena/erase", Status: 200},
 		}},

@@ -24,3 +24,19 @@ func TestSUM10_ARepeatProvesNothingAnew(t *testing.T) {
 	start.Save, start.Lacks = nil, []string{`"token"`}
 	h.run(look, start)
 }
+
+// The same, of an invitation that he accepted.
+func TestSUM10_ARepeatedAcceptanceProvesNothingAnew(t *testing.T) {
+	h := newHouse(t)
+	seed(h)
+	h.run(
+		step{As: "visitor:v1", Do: "POST /v1/widgets/shop/visitors", Body: `{}`, Status: 201},
+		step{As: "service:rules", Do: "POST /v1/visitors/v1/invitations", Body: `{"message":"May we help?"}`, Status: 201, Save: map[string]string{"i": "id"}},
+	)
+	accept := step{As: "visitor:v1", Do: "POST /v1/visitors/v1/invitations/${i}/accept", Key: "accept", Body: `{"customerToken":"${customer}"}`, Status: 201, Save: map[string]string{"ct": "token"}}
+	h.run(accept, accept)
+	h.Clock.Advance(31 * 24 * time.Hour)
+	h.tokens = map[string]string{} // those of before have expired
+	accept.Save, accept.Lacks = nil, []string{`"token"`}
+	h.run(accept)
+}

@@ -361,8 +361,6 @@ func TestALineThatNoExportWroteIsRefusedWhereItLies(t *testing.T) {
 	})
 }
 
-// TestAnImportTakesFilesOnly: what can be read once only would be empty when it is
-// imported, after it was looked at.
 // TestAPI1_AnExportThatCannotBeReadIsRefusedByItsField: as by every operation, in
 // words of the contract.
 func TestAPI1_AnExportThatCannotBeReadIsRefusedByItsField(t *testing.T) {
@@ -384,6 +382,8 @@ func TestAPI1_AnExportThatCannotBeReadIsRefusedByItsField(t *testing.T) {
 	}
 }
 
+// TestAnImportTakesFilesOnly: what can be read once only would be empty when it is
+// imported, after it was looked at.
 func TestAnImportTakesFilesOnly(t *testing.T) {
 	t.Parallel()
 	to := filepath.Join(folder(t), "data")
