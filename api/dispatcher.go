@@ -32,7 +32,6 @@ type dispatcher struct {
 	public   Public
 	resume   Resume
 	logger   *slog.Logger
-	now      func() time.Time
 
 	ready chan struct{} // closed once head is known
 
