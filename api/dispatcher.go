@@ -32,7 +32,6 @@ type dispatcher struct {
 	public   Public
 	resume   Resume
 	logger   *slog.Logger
-	now      func() time.Time
 
 	ready chan struct{} // closed once head is known
 
@@ -212,7 +211,8 @@ func (d *dispatcher) take(sub *subscription) (queue []*entry, lost bool, head ev
 }
 
 // missed yields the key's events in (after, until], from the ring when it
-// reaches back far enough, else from the log.
+// reaches back far enough, else from the log; then with others between them, so
+// that the feed knows how far it is.
 func (d *dispatcher) missed(ctx context.Context, key string, after, until eventstore.Position) iter.Seq2[*entry, error] {
 	return func(yield func(*entry, error) bool) {
 		if after >= until {
@@ -238,7 +238,7 @@ func (d *dispatcher) missed(ctx context.Context, key string, after, until events
 			if r.Position <= after || r.Position > until {
 				continue
 			}
-			if e := d.entry(r); slices.Contains(e.keys, key) && !yield(e, nil) {
+			if !yield(d.entry(r), nil) {
 				return
 			}
 		}

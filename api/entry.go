@@ -14,7 +14,8 @@ import (
 )
 
 // shownFor is how long a rendered event is kept for the next feed. It is short,
-// so that text of a person who is erased does not stay in memory.
+// so that text of a person who is erased does not stay in memory; and no such
+// text is shown once the key is gone.
 const shownFor = 2 * time.Second
 
 // entry is one event on its way to the feeds.
@@ -25,14 +26,14 @@ type entry struct {
 	whisper  []byte
 
 	mu    sync.Mutex
-	shown map[string]frame // by sort of audience
+	shown map[string]frame // by sort of audience; nil again after shownFor
 }
 
 // frame is an event as it is written; nil text means that there is nothing to
 // tell this sort of audience.
 type frame struct {
 	text []byte
-	at   time.Time
+	gone uint64 // keys that were gone before it was rendered
 }
 
 // show renders an event for a sort of audience, once for all feeds that want
@@ -44,24 +45,30 @@ func (d *dispatcher) show(ctx context.Context, store, sort string, e *entry) []b
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := d.now()
-	if f, ok := e.shown[sort]; ok && now.Sub(f.at) < shownFor {
+	gone, err := d.codec.Gone()
+	if f, ok := e.shown[sort]; ok && err == nil && f.gone == gone {
 		return f.text
 	}
-	text, err := d.render(ctx, store, sort, e)
-	if err != nil {
-		d.logger.ErrorContext(ctx, "an event that a live feed cannot show", "event", e.record.ID, "name", e.record.Name, "error", err)
+	text, fault := d.render(ctx, store, sort, e)
+	if fault != nil {
+		d.logger.ErrorContext(ctx, "an event that a live feed cannot show", "event", e.record.ID, "name", e.record.Name, "error", fault)
 	}
-	for other, f := range e.shown {
-		if now.Sub(f.at) >= shownFor {
-			delete(e.shown, other)
-		}
+	if err != nil {
+		return text
 	}
 	if e.shown == nil {
 		e.shown = map[string]frame{}
+		time.AfterFunc(shownFor, e.forget)
 	}
-	e.shown[sort] = frame{text: text, at: now}
+	e.shown[sort] = frame{text, gone}
 	return text
+}
+
+// forget drops what was rendered.
+func (e *entry) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.shown = nil
 }
 
 // render asks for the public shape; nil when there is nothing to tell.

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -52,5 +53,33 @@ func TestAUD4_WhoIsFoundToBeErasedLaterIsErasedToo(t *testing.T) {
 		if got := errors.Is(err, eventstore.ErrNoKey); got != gone {
 			t.Errorf("the key of %s is gone: %v, want %v (%v)", subject, got, gone, err)
 		}
+	}
+}
+
+// What was shown to one feed a moment before the erasure is not shown so to the next.
+func TestAUD4_AFeedTellsNothingOfWhoWasErasedAMomentAgo(t *testing.T) {
+	h := newHouse(t, withFeeds)
+	seed(h)
+	info, err := h.Log.Info(t.Context())
+	h.check(err)
+	h.run(
+		step{As: "visitor:v1", Do: "POST /v1/conversations", Body: `{"widget":"shop","text":"I am Ada"}`, Status: 201, Save: map[string]string{"c": "conversation"}},
+		step{As: "agent:anna", Do: "POST /v1/conversations/${c}/pick", Status: 200},
+		step{As: "agent:anna", Do: "PUT /v1/contacts/ada", Body: `{"name":"Ada"}`, Status: 200},
+		step{As: "agent:anna", Do: "PUT /v1/conversations/${c}/contact", Body: `{"contact":"ada"}`, Status: 200},
+	)
+	room := "/v1/conversations/" + h.vars["c"] + "/feed?after=" + info.Head.Text(info.Store)
+	told := func() (text string) {
+		for _, e := range h.listen("supervisor:sue", room).until("conversation.contact_linked") {
+			text += e.text
+		}
+		return text
+	}
+	if text := told(); !strings.Contains(text, "I am Ada") {
+		t.Fatalf("before: %s", text)
+	}
+	h.run(step{As: "admin:root", Do: "POST /v1/contacts/ada/erase", Status: 200})
+	if text := told(); strings.Contains(text, "I am Ada") {
+		t.Errorf("after the erasure: %s", text)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -95,8 +96,8 @@ func (s *Server) mayFollow(ctx context.Context, c Caller, key string) error {
 	return &domain.Error{Code: "forbidden", Message: "this feed is not yours to follow"}
 }
 
-// mayGoOn is asked at each heartbeat, so that who may no longer follow, or is
-// no longer let in at all, no longer does.
+// mayGoOn is asked before anything is told, and at each heartbeat, so that who
+// may no longer follow, or is no longer let in at all, no longer does.
 func (s *Server) mayGoOn(ctx context.Context, c Caller, key string) error {
 	if s.opts.Admit != nil {
 		if err := s.opts.Admit(ctx, c); err != nil {
@@ -140,7 +141,10 @@ func (s *Server) follow(c echo.Context, key string) error {
 	}
 	defer closed()
 
-	f := &feed{server: s, sub: sub, caller: caller, last: from, w: c.Response(), rc: http.NewResponseController(c.Response())}
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	f := &feed{server: s, sub: sub, caller: caller, last: from, w: c.Response(), rc: http.NewResponseController(c.Response()), beat: beat.C}
+	f.expired = f.expiry()
 	if err := f.run(ctx, head); err != nil && ctx.Err() == nil {
 		// The answer has begun, so no problem can be told: the client resumes.
 		s.logger.DebugContext(ctx, "a feed broke off", "sort", sortOf(key), "error", err)
@@ -178,10 +182,14 @@ func (s *Server) resumeFrom(ctx context.Context, r *http.Request) (eventstore.Po
 }
 
 // opened tells the wiring and the metrics that a feed is open, and gives the
-// function that tells that it is closed.
+// function that tells that it is closed. A client that leaves meanwhile breaks
+// neither off: what may have been recorded as open is recorded as closed.
 func (s *Server) opened(ctx context.Context, caller Caller, key string) (func(), error) {
 	id := uuid.NewString()
+	staying := context.WithoutCancel(ctx)
 	if s.opts.OnOpen != nil {
+		ctx, cancel := context.WithTimeout(staying, closeTime)
+		defer cancel()
 		if err := s.opts.OnOpen(ctx, caller, key, id); err != nil {
 			return nil, err
 		}
@@ -190,15 +198,33 @@ func (s *Server) opened(ctx context.Context, caller Caller, key string) (func(),
 	gauge.Inc()
 	return func() {
 		gauge.Dec()
-		if s.opts.OnClose == nil {
-			return
-		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
-		defer cancel()
-		if err := s.opts.OnClose(ctx, caller, key, id); err != nil {
-			s.logger.ErrorContext(ctx, "the end of a feed was not recorded", "sort", sortOf(key), "error", err)
+		if s.opts.OnClose != nil {
+			s.closed(staying, caller, key, id)
 		}
 	}, nil
+}
+
+// closed tells the wiring that a feed is closed, until it has taken that: an agent
+// whose end is never recorded would be there for as long as this server runs, and
+// be offered what nobody sees. With the server its run ends, and that is enough.
+func (s *Server) closed(ctx context.Context, caller Caller, key, feed string) {
+	for {
+		one, cancel := context.WithTimeout(ctx, closeTime)
+		err := s.opts.OnClose(one, caller, key, feed)
+		cancel()
+		if err == nil {
+			return
+		}
+		s.logger.ErrorContext(ctx, "the end of a feed was not recorded", "sort", sortOf(key), "error", err)
+		if _, refused := errors.AsType[*domain.Error](err); refused {
+			return
+		}
+		select {
+		case <-s.stopping.Done():
+			return
+		case <-time.After(retryPause):
+		}
+	}
 }
 
 // feed writes one live feed.
@@ -209,6 +235,9 @@ type feed struct {
 	last   eventstore.Position // all up to here is written
 	w      http.ResponseWriter
 	rc     *http.ResponseController
+
+	beat    <-chan time.Time // each heartbeat
+	expired <-chan time.Time // the token's end; nil is never
 }
 
 // run writes what the client missed up to head, where the feed's place at the
@@ -230,23 +259,17 @@ func (f *feed) run(ctx context.Context, head eventstore.Position) (err error) {
 	if err := f.catchUp(ctx, head); err != nil {
 		return err
 	}
-	beat := time.NewTicker(heartbeat)
-	defer beat.Stop()
-	expired := f.expiry()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-expired:
+		case <-f.expired:
 			return nil
-		case <-beat.C:
-			if err := f.server.mayGoOn(ctx, f.caller, f.sub.key); err != nil {
-				return err
-			}
+		case <-f.beat:
 			if err := f.flush(ctx); err != nil {
 				return err
 			}
-			if err := f.write([]byte(":\n"), f.cursor()); err != nil {
+			if err := f.alive(); err != nil {
 				return err
 			}
 		case <-f.sub.bell:
@@ -257,10 +280,14 @@ func (f *feed) run(ctx context.Context, head eventstore.Position) (err error) {
 	}
 }
 
-// flush writes all that the dispatcher has for this feed.
+// flush writes all that the dispatcher has for this feed. Who may no longer
+// follow is told the last that he may see, and then the feed ends.
 func (f *feed) flush(ctx context.Context) error {
 	queue, lost, head := f.server.dispatcher.take(f.sub)
-	if lost {
+	ended := f.server.mayGoOn(ctx, f.caller, f.sub.key)
+	if ended != nil {
+		queue, head = f.lastOf(queue, ended)
+	} else if lost {
 		return f.catchUp(ctx, head)
 	}
 	if len(queue) > 0 {
@@ -274,22 +301,64 @@ func (f *feed) flush(ctx context.Context) error {
 		}
 	}
 	f.last = max(f.last, head)
-	return nil
+	return ended
 }
 
-// catchUp writes what the feed has missed up to head.
+// lastOf finds what of a queue is told to who may no longer follow: an agent up to
+// what concerns himself, which his own feed tells him as well, and a customer all,
+// since it is the end of a conversation behind which it is not his to see. A fault
+// is no refusal: what comes now is told to who resumes, in its order.
+func (f *feed) lastOf(queue []*entry, why error) ([]*entry, eventstore.Position) {
+	if _, refused := errors.AsType[*domain.Error](why); !refused {
+		return nil, f.last
+	}
+	for i, e := range slices.Backward(queue) {
+		if f.caller.Role == domain.RoleVisitor || slices.Contains(e.keys, AgentKey(f.caller.ID)) {
+			return queue[:i+1], f.last
+		}
+	}
+	return nil, f.last
+}
+
+// catchUp writes what the feed has missed up to head. That may take long, of a
+// long log or for a slow client, so the clocks are looked at on the way.
 func (f *feed) catchUp(ctx context.Context, head eventstore.Position) error {
 	for e, err := range f.server.dispatcher.missed(ctx, f.sub.key, f.last, head) {
 		if err != nil {
 			return err
+		}
+		select {
+		case <-f.expired:
+			return errFeedExpired
+		case <-f.beat:
+			if err := f.server.mayGoOn(ctx, f.caller, f.sub.key); err != nil {
+				return err
+			}
+			if err := f.alive(); err != nil {
+				return err
+			}
+		default:
+		}
+		if !slices.Contains(e.keys, f.sub.key) {
+			f.last = max(f.last, e.position)
+			continue
 		}
 		if err := f.put(ctx, e); err != nil {
 			return err
 		}
 	}
 	f.last = max(f.last, head)
+	if err := f.deadline(time.Now().Add(writeTime)); err != nil { // the last event may have been long ago
+		return err
+	}
 	return f.rc.Flush()
 }
+
+// errFeedExpired ends a feed whose token ended while it caught up.
+var errFeedExpired = &domain.Error{Code: "token_expired"}
+
+// alive shows that the feed goes on, and how far it is.
+func (f *feed) alive() error { return f.write([]byte(":\n"), f.cursor()) }
 
 // put writes one event, unless the client had it before or there is nothing to
 // tell.

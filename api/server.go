@@ -135,7 +135,7 @@ func New(opts Options) (*Server, error) {
 		spec: described, operations: map[string]operation{}, routes: map[string]bool{},
 		dispatcher: &dispatcher{
 			log: opts.Engine.Log, codec: opts.Engine.Codec, audience: opts.Audience, public: opts.Public, resume: opts.Resume,
-			logger: opts.Logger, now: opts.Now, ready: make(chan struct{}), feeds: map[string]map[*subscription]struct{}{},
+			logger: opts.Logger, ready: make(chan struct{}), feeds: map[string]map[*subscription]struct{}{},
 		},
 	}
 	s.stopping, s.stop = context.WithCancel(context.Background())

@@ -153,6 +153,21 @@ func TestAUD4_AnErasedSubjectReadsErasedAndIsRefused(t *testing.T) {
 	}
 }
 
+func TestAUD4_WhoKeepsTextIsToldThatAKeyIsGone(t *testing.T) {
+	codec, _ := wideCodec(t)
+	before, err := codec.Gone()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, err := codec.Gone(); err != nil || same != before {
+		t.Errorf("%d, then %d with every key there: %v", before, same, err)
+	}
+	codec.Forget("visitor-1")
+	if after, err := codec.Gone(); err != nil || after == before {
+		t.Errorf("%d, and %d once a key was forgotten: %v", before, after, err)
+	}
+}
+
 func TestFormerShapesAreLiftedAndUnknownOnesNamed(t *testing.T) {
 	codec, _ := wideCodec(t)
 	text, err := codec.Seal("visitor-1", "hi")

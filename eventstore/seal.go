@@ -29,7 +29,7 @@ type ciphers struct {
 	byOwner map[string]*list.Element
 	order   list.List // of *ownedCipher, the last used first
 	forgets uint64    // counts forget, so that a key read before it is not kept after it
-	gone    uint64    // of keys that others may destroy: how many were, when last looked
+	others  uint64    // of keys that others may destroy: how many were, when last looked
 }
 
 // sharedKeys are keys that another process may destroy.
@@ -49,8 +49,8 @@ func (c *ciphers) heed(keys Keys) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if gone != c.gone {
-		c.gone = gone
+	if gone != c.others {
+		c.others = gone
 		c.forgets++
 		c.byOwner = nil
 		c.order.Init()
@@ -110,6 +110,17 @@ func (c *ciphers) get(keys Keys, subject string, create bool) (cipher.AEAD, erro
 	return aead, nil
 }
 
+// gone tells how often a key was forgotten, here or because another process
+// destroyed one.
+func (c *ciphers) gone(keys Keys) (uint64, error) {
+	if err := c.heed(keys); err != nil {
+		return 0, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.forgets, nil
+}
+
 func (c *ciphers) forget(subject string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -123,6 +134,11 @@ func (c *ciphers) forget(subject string) {
 // Forget drops what the codec knows of a subject's key. Whoever destroys a key
 // calls it afterwards, so that no text is sealed or read with it any more.
 func (c *Codec) Forget(subject string) { c.ciphers.forget(subject) }
+
+// Gone is another number each time that a subject's key was destroyed, by this
+// process or another: who keeps text in the clear for a while keeps the number as
+// well, read before the text was, and drops both when it is no longer the same.
+func (c *Codec) Gone() (uint64, error) { return c.ciphers.gone(c.Keys) }
 
 // Seal makes personal text unreadable but for the subject's key. Empty text
 // stays empty, and text already sealed with this key stays as it is, so that
