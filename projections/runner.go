@@ -184,7 +184,9 @@ func (r *Runner) Run(ctx context.Context) error {
 
 // retry runs until success, until ctx is done or until the log is closed.
 func (r *Runner) retry(ctx context.Context, run func(context.Context) error) error {
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+	const shortest, longest = 50 * time.Millisecond, 5 * time.Second
+	for wait := shortest; ; wait = min(2*wait, longest) {
+		began := time.Now()
 		err := run(ctx)
 		if err == nil || ctx.Err() != nil {
 			return nil
@@ -193,6 +195,9 @@ func (r *Runner) retry(ctx context.Context, run func(context.Context) error) err
 			return err
 		}
 		r.fail(err)
+		if time.Since(began) > 2*longest { // it went well for long: what failed before says nothing of this
+			wait = shortest
+		}
 		t := time.NewTimer(wait)
 		select {
 		case <-t.C:
@@ -288,9 +293,11 @@ func (r *Runner) resetAll() error {
 
 // reset throws away what a generation has not written, after a failure. One that
 // cannot be written any more is made anew, beside what is served; one whose rows
-// may be old is not served until then.
+// may be old is not served until then. Of a file that is gone SQLite says one thing
+// or another, if anything: it is looked for.
 func (r *Runner) reset(s *slot, g *generation) error {
 	w := g.db.writer
+	w.lookFor()
 	if w.broken == nil {
 		return g.discard()
 	}

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"errors"
+	"fmt"
 	"os"
 
 	"modernc.org/sqlite"
@@ -51,14 +52,34 @@ func (d *database) heed(err error) error {
 	return err
 }
 
-// gone tells that what failed had no file to read: it was deleted, or emptied. Who
-// opens it next finds nothing, and would for as long as it is served.
+// gone tells that what failed had no file to read. Who opens it next finds nothing,
+// and would for as long as it is served.
 func (d *database) gone(failed error) bool {
-	if _, ok := errors.AsType[*sqlite.Error](failed); !ok {
-		return false
-	}
-	info, err := os.Stat(d.path)
+	_, ok := errors.AsType[*sqlite.Error](failed)
+	return ok && absent(d.path)
+}
+
+// absent tells that a database was deleted, or emptied.
+func absent(path string) bool {
+	info, err := os.Stat(path)
 	return errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0
+}
+
+// miss takes note when a file that the writer has open is not to be found: it would
+// write on into what is deleted, and whoever opens the view next sees nothing of that.
+func (w *writer) miss(failed error) error {
+	failed = fmt.Errorf("projections: %w", failed)
+	if w.broken == nil && errors.Is(failed, os.ErrNotExist) {
+		w.broken, w.lost = failed, true
+	}
+	return failed
+}
+
+// lookFor looks whether the writer's file is still there.
+func (w *writer) lookFor() {
+	if w.broken == nil && !w.building && absent(w.path) {
+		w.broken, w.lost = fmt.Errorf("projections: the file %s was deleted or emptied while it was in use", w.path), true
+	}
 }
 
 // throwAway serves no more what a query has found damaged. Call it with step held.

@@ -5,7 +5,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
+
+	"parley/eventstore"
 )
 
 // damages writes garbage over the first page of a table, while nobody has the file
@@ -175,6 +180,56 @@ func TestAFileThatIsGoneIsMadeAnew(t *testing.T) {
 			same(t, r, "toy")
 		})
 	}
+}
+
+// TestAFileThatIsGoneIsNoticedWhereNobodyOpensIt takes the files of two views away
+// while all who read have them open: whoever writes comes upon it, and neither view
+// keeps the other back.
+func TestAFileThatIsGoneIsNoticedWhereNobodyOpensIt(t *testing.T) {
+	for how, take := range map[string]func(path string) error{
+		"deleted":         removeSQLite,
+		"with its folder": func(path string) error { return os.RemoveAll(filepath.Dir(path)) },
+	} {
+		t.Run(how, func(t *testing.T) {
+			h := newHouse(t, t.TempDir())
+			defer h.close()
+			other := toy()
+			other.Name = "other"
+			r, stop := h.start(toy(), other)
+			defer stop()
+			cards(t, r, h.record("card-a", opened{Queue: "q"}))
+			settled(t, r)
+			old := map[string]string{}
+			for _, s := range r.slots {
+				old[s.p.Name] = s.gen.db.path
+			}
+			for _, path := range old {
+				if err := take(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+					t.Fatal(err)
+				}
+			}
+			var at eventstore.Position
+			for i := range 5 { // more than the journal holds before it is taken over
+				at = h.record("card-"+strconv.Itoa(i), opened{Queue: strings.Repeat("x", 600_000)})
+			}
+			for name, path := range old {
+				if err := r.Wait(soon(t), name, at); err != nil {
+					t.Fatal(err)
+				}
+				awaitAll(t, r, func(s Status) bool { return s.State == StateLive && s.File != path || s.Name != name })
+				same(t, r, name)
+			}
+		})
+	}
+}
+
+// awaitAll waits until all views are in a state.
+func awaitAll(t *testing.T, r *Runner, reached func(Status) bool) {
+	t.Helper()
+	awaitState(t, r, func(Status) bool {
+		all, err := r.Status(t.Context())
+		return err == nil && !slices.ContainsFunc(all, func(s Status) bool { return !reached(s) })
+	})
 }
 
 // TestADamagedCatalogueIsMadeAnew damages the page of the catalogue's rows.

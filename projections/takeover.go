@@ -28,12 +28,12 @@ func (w *writer) takeOver() error {
 	}
 	if w.file == nil {
 		if w.file, err = os.OpenFile(w.path, os.O_RDWR, 0); err != nil {
-			return fmt.Errorf("projections: %w", err)
+			return w.miss(err)
 		}
 	}
 	journal, err := os.OpenFile(w.path+"-wal", os.O_RDWR, 0)
 	if err != nil {
-		return fmt.Errorf("projections: %w", err)
+		return w.miss(err)
 	}
 	if w.broken = errors.Join(bringToDisk(journal), journal.Close()); w.broken != nil {
 		w.lost = true // what could not be written is read from there as well
