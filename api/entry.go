@@ -53,7 +53,7 @@ func (d *dispatcher) show(ctx context.Context, store, sort string, e *entry) []b
 	if fault != nil {
 		d.logger.ErrorContext(ctx, "an event that a live feed cannot show", "event", e.record.ID, "name", e.record.Name, "error", fault)
 	}
-	if err != nil {
+	if err != nil { // of the keys, which rendering came upon as well: nothing is kept
 		return text
 	}
 	if e.shown == nil {

@@ -3,17 +3,27 @@ package api_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"parley/api"
 )
 
 // rest reads a feed to its end.
 func (l *listener) rest() []told {
+	l.h.t.Helper()
 	var all []told
-	for e := range l.events {
-		all = append(all, e)
+	limit := time.After(patience)
+	for {
+		select {
+		case e, ok := <-l.events:
+			if !ok {
+				return all
+			}
+			all = append(all, e)
+		case <-limit:
+			l.h.t.Fatalf("the feed goes on: %v", all)
+		}
 	}
-	return all
 }
 
 // Who left, or is no member any more, or disabled, hears nothing that is said
@@ -32,14 +42,18 @@ func TestAPI5_WhoMayNoLongerSeeHearsNothingMore(t *testing.T) {
 	)
 	room := "/v1/conversations/" + h.vars["c"] + "/feed"
 	consulted, member, disabled := h.listen("agent:carol", room), h.listen("agent:bob", room), h.listen("agent:dan", room)
+	all := map[string]*listener{"who left": consulted, "who is no member": member, "who is disabled": disabled}
+	h.run(step{As: "agent:anna", Do: at + "notes", Body: `{"text":"for all of us"}`, Status: 201})
+	for _, l := range all {
+		l.until("conversation.noted")
+	}
 	h.run(
-		step{As: "agent:anna", Do: at + "notes", Body: `{"text":"for all of us"}`, Status: 201},
 		step{As: "agent:carol", Do: at + "participants/${p}/leave", Status: 200},
 		step{As: "admin:root", Do: "DELETE /v1/queues/sales/members/bob", Status: 200},
 		step{As: "admin:root", Do: "POST /v1/agents/dan/disable", Status: 200},
 		step{As: "agent:anna", Do: at + "notes", Body: `{"text":"no longer yours"}`, Status: 201},
 	)
-	for who, l := range map[string]*listener{"who left": consulted, "who is no member": member, "who is disabled": disabled} {
+	for who, l := range all {
 		for _, e := range l.rest() {
 			if strings.Contains(e.text, "no longer yours") {
 				t.Errorf("%s is told %s", who, e.text)

@@ -209,8 +209,9 @@ func TestAFileThatIsGoneIsNoticedWhereNobodyOpensIt(t *testing.T) {
 				}
 			}
 			var at eventstore.Position
+			text := strings.Repeat("x", takeOverAfter*4096/4)
 			for i := range 5 { // more than the journal holds before it is taken over
-				at = h.record("card-"+strconv.Itoa(i), opened{Queue: strings.Repeat("x", 600_000)})
+				at = h.record("card-"+strconv.Itoa(i), opened{Queue: text})
 			}
 			for name, path := range old {
 				if err := r.Wait(soon(t), name, at); err != nil {
