@@ -209,8 +209,8 @@ func TestAFileThatIsGoneIsNoticedWhereNobodyOpensIt(t *testing.T) {
 				}
 			}
 			var at eventstore.Position
-			text := strings.Repeat("x", takeOverAfter*4096/4)
-			for i := range 5 { // more than the journal holds before it is taken over
+			text := strings.Repeat("x", 100*4096)
+			for i := range takeOverAfter/100 + 1 { // more than the journal holds before it is taken over
 				at = h.record("card-"+strconv.Itoa(i), opened{Queue: text})
 			}
 			for name, path := range old {

@@ -26,10 +26,10 @@ const (
 // before the journal mode, or two connections opened together fail at once.
 // Commits are not synced one by one: the log is the truth, and what a crash
 // takes away is folded again. Whoever writes takes the journal over; SQLite does so
-// itself after 16 MB. A connection keeps 16 MB of pages at most.
+// itself after 32 MB. A connection keeps 16 MB of pages at most.
 func source(path string, u use) string {
 	q := url.Values{}
-	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", "cache_size(-16000)", "wal_autocheckpoint(4000)", "temp_store(MEMORY)"}
+	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", "cache_size(-16000)", "wal_autocheckpoint(8000)", "temp_store(MEMORY)"}
 	if u == toBuild { // sorting for an index goes to files when it is too large for the memory for pages
 		pragmas = []string{"locking_mode(EXCLUSIVE)", "journal_mode(OFF)", "synchronous(OFF)", "cache_size(-16000)", "temp_store(FILE)"}
 	}

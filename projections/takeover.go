@@ -9,8 +9,9 @@ import (
 )
 
 // takeOverAfter is how many pages of 4 KiB lie in the journal before they are
-// taken over into the database.
-const takeOverAfter = 500
+// taken over into the database. A page that is written again meanwhile is moved
+// once, and the log waits for the disk the more seldom.
+const takeOverAfter = 3000
 
 // takeOver moves what lies in the journal into the database, once that is enough.
 // SQLite would do it in one go, and sync both files as it does: the log, which waits

@@ -58,7 +58,7 @@ func TestTheJournalIsTakenOver(t *testing.T) {
 	if n := left(); n < 100 {
 		t.Fatalf("%d pages are left of a short journal: it was taken over", n)
 	}
-	write(500)
+	write(takeOverAfter)
 	if n := left(); n != 0 {
 		t.Fatalf("%d pages are left of a long journal", n)
 	}
@@ -89,7 +89,7 @@ func TestTheJournalIsTakenOver(t *testing.T) {
 	if err := tx.QueryRow("SELECT count(*) FROM texts").Scan(&n); err != nil || n != rows {
 		t.Fatalf("the reader sees %d of %d: %v", n, rows, err)
 	}
-	write(600)
+	write(takeOverAfter + 100)
 	if w.held == 0 || left() != w.held {
 		t.Fatalf("%d pages are held, %d left, while somebody reads", w.held, left())
 	}
@@ -101,7 +101,7 @@ func TestTheJournalIsTakenOver(t *testing.T) {
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	write(500)
+	write(takeOverAfter)
 	if w.held != 0 || left() != 0 {
 		t.Fatalf("%d pages are held, %d left, when nobody reads", w.held, left())
 	}
@@ -121,7 +121,9 @@ func TestAFileThatCannotBeSyncedIsMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	insert := func() error {
-		return w.atomic(func() error { return w.exec("INSERT INTO texts VALUES (?)", []any{strings.Repeat("x", 3_000_000)}) })
+		return w.atomic(func() error {
+			return w.exec("INSERT INTO texts VALUES (?)", []any{strings.Repeat("x", takeOverAfter*4096)})
+		})
 	}
 	if err := errors.Join(w.exec("CREATE TABLE texts (text TEXT NOT NULL)", nil), insert()); err != nil {
 		t.Fatal(err)
