@@ -83,3 +83,30 @@ func TestAUD4_AFeedTellsNothingOfWhoWasErasedAMomentAgo(t *testing.T) {
 		t.Errorf("after the erasure: %s", text)
 	}
 }
+
+// A customer who proves who he is on a second device, while his conversation goes on,
+// begins none there: what he did on it is his all the same.
+func TestAUD4_EveryDeviceOnWhichTheCustomerProvedHimselfIsErased(t *testing.T) {
+	h := newHouse(t)
+	seed(h)
+	h.run(
+		browser("app", "vt", "v"),
+		step{As: "${vt}", Do: "POST /v1/conversations", Body: `{"widget":"app","customerToken":"${customer}","text":"My parcel is lost"}`, Status: 201},
+		browser("app", "vt2", "v2"),
+		step{As: "${vt2}", Do: "POST /v1/visitors/${v2}/actions", Body: `{"type":"phrase_searched","phrase":"lost parcel of Ada"}`, Status: 201},
+		step{As: "${vt2}", Do: "POST /v1/conversations", Body: `{"widget":"app","customerToken":"${customer}"}`, Status: 200, Contains: []string{`"created":false`}},
+		step{Name: "a visitor whom only a token names", As: "visitor:guest", Do: "POST /v1/conversations", Body: `{"widget":"shop","text":"I am Ada"}`, Status: 201, Save: map[string]string{"other": "conversation"}},
+		step{As: "visitor:guest", Do: "POST /v1/conversations", Body: `{"widget":"app","customerToken":"${customer}"}`, Status: 200, Contains: []string{`"created":false`}},
+		browser("app", "vt3", "v3"),
+		step{As: "${vt3}", Do: "POST /v1/visitors/${v3}/actions", Body: `{"type":"phrase_searched","phrase":"of nobody known"}`, Status: 201},
+		step{As: "admin:root", Do: "PUT /v1/contacts/c-1", Body: `{"name":"Ada"}`, Status: 200},
+		step{As: "admin:root", Do: "POST /v1/contacts/c-1/erase", Status: 200, Contains: []string{`"visitors":3`}},
+		step{As: "supervisor:sue", Do: "GET /v1/conversations/${other}/transcript", Status: 200, Lacks: []string{"I am Ada"}},
+	)
+	for v, gone := range map[string]bool{h.vars["v"]: true, h.vars["v2"]: true, "guest": true, h.vars["v3"]: false} {
+		_, err := h.Keys.Key("visitor-"+v, false)
+		if got := errors.Is(err, eventstore.ErrNoKey); got != gone {
+			t.Errorf("the key of the visitor %s is gone: %v, want %v (%v)", v, got, gone, err)
+		}
+	}
+}
