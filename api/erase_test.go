@@ -110,3 +110,20 @@ func TestAUD4_EveryDeviceOnWhichTheCustomerProvedHimselfIsErased(t *testing.T) {
 		}
 	}
 }
+
+// The site's token makes a customer known by no more than his id: nobody needs to have
+// recorded who he is before he may be erased.
+func TestAUD4_WhoOnlyProvedHimselfIsErased(t *testing.T) {
+	h := newHouse(t)
+	seed(h)
+	h.run(
+		step{As: "service:crm", Do: "POST /v1/conversations", Body: `{"widget":"app","customerToken":"${customer}","text":"I am Ada"}`, Status: 201, Save: map[string]string{"c": "conversation"}},
+		step{As: "admin:root", Do: "POST /v1/contacts/c-1/erase", Status: 200},
+		step{As: "supervisor:sue", Do: "GET /v1/conversations/${c}/transcript", Status: 200, Lacks: []string{"I am Ada"}},
+		step{As: "service:crm", Do: "POST /v1/conversations", Body: `{"widget":"app","customerToken":"${customer}","text":"Still me"}`, Status: 410, Contains: []string{`"code":"erased"`}},
+		step{As: "admin:root", Do: "PUT /v1/contacts/c-1", Body: `{"name":"Ada"}`, Status: 410},
+		step{As: "admin:root", Do: "GET /v1/contacts/c-1", Status: 200, Contains: []string{`"erased":true`}},
+		step{As: "admin:root", Do: "POST /v1/contacts/c-1/erase", Status: 200},
+		step{As: "admin:root", Do: "POST /v1/contacts/c-2/erase", Status: 404, Contains: []string{`"code":"contact_unknown"`}},
+	)
+}
