@@ -127,3 +127,39 @@ func TestAUD4_WhoOnlyProvedHimselfIsErased(t *testing.T) {
 		step{As: "admin:root", Do: "POST /v1/contacts/c-2/erase", Status: 404, Contains: []string{`"code":"contact_unknown"`}},
 	)
 }
+
+// What an agent left unsent to a customer or about him, and the pages of his that a
+// session shows, go with him; those of others stay.
+func TestAUD4_DraftsAndTabsOfTheCustomerAreErased(t *testing.T) {
+	h := newHouse(t)
+	seed(h)
+	tabs := `{"tabs":[{"id":"active_conversation","form":"active_conversation"},{"id":"t","form":"address","of":"https://crm.example/ada-lovelace"}]}`
+	session := func(name, form, of string) step {
+		return step{As: "agent:anna", Do: "POST /v1/agents/anna/sessions", Body: `{"form":"` + form + `","of":"` + of + `"}`, Status: 201, Save: map[string]string{name: "session"}}
+	}
+	draft := func(session, text string) step {
+		return step{As: "agent:anna", Do: "PUT /v1/sessions/${" + session + "}/drafts/reply", Body: `{"text":"` + text + `"}`, Status: 200}
+	}
+	h.run(
+		step{As: "visitor:v1", Do: "POST /v1/conversations", Body: `{"widget":"shop","text":"Hi"}`, Status: 201, Save: map[string]string{"c": "conversation"}},
+		step{As: "agent:anna", Do: "POST /v1/conversations/${c}/pick", Status: 200, Save: map[string]string{"talk": "hold"}},
+		step{As: "agent:anna", Do: "PUT /v1/contacts/ada", Body: `{"name":"Ada"}`, Status: 200},
+		step{As: "agent:anna", Do: "PUT /v1/contacts/bea", Body: `{"name":"Bea"}`, Status: 200},
+		step{As: "agent:anna", Do: "PUT /v1/conversations/${c}/contact", Body: `{"contact":"ada"}`, Status: 200},
+		step{As: "agent:anna", Do: "POST /v1/cases", Body: `{"id":"case-1","contact":"ada","title":"A parcel"}`, Status: 201},
+		session("card", "contact", "ada"), session("case", "case", "case-1"), session("bea", "contact", "bea"),
+		draft("talk", "Dear Ada Lovelace"), draft("card", "moved to 12 St James's Square"), draft("case", "the parcel of Lady Lovelace"), draft("bea", "Bea likes tea"),
+		step{As: "agent:anna", Do: "PUT /v1/sessions/${talk}/tabs", Body: tabs, Status: 200},
+		step{As: "agent:anna", Do: "GET /v1/sessions/${talk}/drafts", Status: 200, Contains: []string{"Dear Ada Lovelace"}},
+		step{As: "agent:anna", Do: "GET /v1/agents/anna/sessions", Status: 200, Contains: []string{"ada-lovelace"}},
+		step{As: "admin:root", Do: "POST /v1/contacts/ada/erase", Status: 200},
+		step{As: "agent:anna", Do: "GET /v1/sessions/${talk}/drafts", Status: 200, Lacks: []string{"Lovelace"}},
+		step{As: "agent:anna", Do: "GET /v1/sessions/${card}/drafts", Status: 200, Lacks: []string{"St James"}},
+		step{As: "agent:anna", Do: "GET /v1/sessions/${case}/drafts", Status: 200, Lacks: []string{"Lovelace"}},
+		step{As: "agent:anna", Do: "GET /v1/agents/anna/sessions", Status: 200, Lacks: []string{"ada-lovelace"}},
+		step{As: "auditor:otto", Do: "GET /v1/events?limit=200", Status: 200, Lacks: []string{"ovelace", "St James"}},
+		step{As: "agent:anna", Do: "PUT /v1/sessions/${talk}/drafts/reply", Body: `{"text":"Dear Ada"}`, Status: 410, Contains: []string{`"code":"erased"`}},
+		step{As: "agent:anna", Do: "PUT /v1/sessions/${talk}/drafts/reply", Body: `{"text":""}`, Status: 200},
+		step{As: "agent:anna", Do: "GET /v1/sessions/${bea}/drafts", Status: 200, Contains: []string{"Bea likes tea"}},
+	)
+}
