@@ -163,3 +163,20 @@ func TestAUD4_DraftsAndTabsOfTheCustomerAreErased(t *testing.T) {
 		step{As: "agent:anna", Do: "GET /v1/sessions/${bea}/drafts", Status: 200, Contains: []string{"Bea likes tea"}},
 	)
 }
+
+// A customer who proved who he is outside the hours, when no live chat begins, is his
+// device's owner all the same.
+func TestAUD4_WhoProvedHimselfOutsideTheHoursIsErased(t *testing.T) {
+	h := newHouse(t)
+	seed(h)
+	h.run(closedHours,
+		step{As: "admin:root", Do: "PUT /v1/queues/sales", Body: `{"name":"Sales","number":1,"hours":"closed"}`, Status: 200},
+		browser("shop", "vt", "v"),
+		step{As: "${vt}", Do: "POST /v1/conversations", Body: `{"widget":"shop","customerToken":"${customer}"}`, Status: 409, Contains: []string{`"code":"outside_hours"`}, Records: true},
+		step{As: "admin:root", Do: "PUT /v1/contacts/c-1", Body: `{"name":"Ada"}`, Status: 200},
+		step{As: "admin:root", Do: "POST /v1/contacts/c-1/erase", Status: 200, Contains: []string{`"visitors":1`}},
+	)
+	if _, err := h.Keys.Key("visitor-"+h.vars["v"], false); !errors.Is(err, eventstore.ErrNoKey) {
+		t.Errorf("what he did before he asked is readable: %v", err)
+	}
+}

@@ -196,8 +196,8 @@ func (s *Server) begin(ctx context.Context, o domain.Opening, closed error) (sta
 }
 
 // provenAgain tells a visitor's stream which contact he proved to be, where no start
-// tells it since a conversation goes on: another device of a customer is his too, and
-// erasing him must reach it (AUD-4).
+// tells it since a conversation goes on, or none may begin: another device of a
+// customer is his too, and erasing him must reach it (AUD-4).
 func (s *Server) provenAgain(ctx context.Context, o domain.Opening) error {
 	if !o.Authenticated || o.Visitor == "" {
 		return nil
