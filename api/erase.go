@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"iter"
 	"slices"
 
 	"parley/domain/contact"
@@ -17,12 +18,21 @@ import (
 // contact and of every visitor ever found to be him follow. A request that
 // breaks off in between is repeated, and goes on.
 func (s *Server) EraseContact(ctx context.Context, r EraseContactRequestObject) (EraseContactResponseObject, error) {
+	e := eraser{s.engine, s.opts.Keys}
 	out, err := eventstore.Act(ctx, s.engine, &contact.Kind, r.Contact, contact.Erase{}, s.meta(ctx))
+	if errors.Is(err, contact.ErrUnknown) { // a token of his site proves who somebody is, and nobody need have recorded it
+		named, failed := e.named(ctx, r.Contact)
+		if failed != nil {
+			return nil, failed
+		}
+		if named {
+			out, err = eventstore.Act(ctx, s.engine, &contact.Kind, r.Contact, contact.Erase{ID: r.Contact}, s.meta(ctx))
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	ctx = context.WithoutCancel(ctx) // who leaves does not leave it half done
-	e := eraser{s.engine, s.opts.Keys}
 	visitors, err := e.contact(ctx, r.Contact)
 	if err != nil {
 		return nil, err
@@ -96,25 +106,49 @@ var linking = []string{"visitor.identified", "conversation.contact_linked", "con
 // contact: no view keeps links that were taken away again.
 func (e eraser) visitorsOf(ctx context.Context, id string) ([]string, error) {
 	var found []string
-	quoted := []byte(`"` + id + `"`)
-	for r, err := range e.engine.Log.Read(ctx, eventstore.Query{Names: linking}) {
+	for who, err := range e.links(ctx, id) {
 		if err != nil {
 			return nil, err
 		}
-		if !bytes.Contains(r.Data, quoted) && bytes.IndexByte(r.Data, '\\') < 0 { // another program may write an id in escapes
-			continue
-		}
-		event, err := e.engine.Codec.Decode(r)
-		if err != nil {
-			return nil, err
-		}
-		who, whose := link(event)
-		if whose == id && who != "" {
+		if who != "" {
 			found = append(found, who)
 		}
 	}
 	slices.Sort(found)
 	return slices.Compact(found), nil
+}
+
+// named tells that somebody was ever found to be a contact.
+func (e eraser) named(ctx context.Context, id string) (bool, error) {
+	for _, err := range e.links(ctx, id) {
+		return err == nil, err
+	}
+	return false, nil
+}
+
+// links reads all links to a contact: the visitors', empty where there is none, as
+// when a service writes for the customer.
+func (e eraser) links(ctx context.Context, id string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		quoted := []byte(`"` + id + `"`)
+		for r, err := range e.engine.Log.Read(ctx, eventstore.Query{Names: linking}) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			if !bytes.Contains(r.Data, quoted) && bytes.IndexByte(r.Data, '\\') < 0 { // another program may write an id in escapes
+				continue
+			}
+			event, err := e.engine.Codec.Decode(r)
+			if err != nil {
+				yield("", err)
+				return
+			}
+			if who, whose := link(event); whose == id && !yield(who, nil) {
+				return
+			}
+		}
+	}
 }
 
 // link gives the visitor, and the contact that an event says he is.

@@ -111,6 +111,9 @@ func (s *Server) turnedAway(ctx context.Context, o domain.Opening) error {
 	if o.Visitor == "" {
 		return nil
 	}
+	if err := s.provenAgain(ctx, o); err != nil {
+		return err
+	}
 	_, err := eventstore.Act(ctx, s.engine, &visitor.Kind, o.Visitor,
 		visitor.RefuseStart{ID: o.Visitor, Widget: o.Widget, Why: ErrOutsideHours.Code}, s.freshMeta(ctx, "refused"))
 	return err

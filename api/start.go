@@ -12,6 +12,7 @@ import (
 	"parley/domain/contact"
 	"parley/domain/conversation"
 	"parley/domain/line"
+	"parley/domain/visitor"
 	"parley/domain/widget"
 	"parley/domain/workstream"
 	"parley/eventstore"
@@ -167,6 +168,9 @@ func (s *Server) begin(ctx context.Context, o domain.Opening, closed error) (sta
 			return started{}, err
 		}
 		if holder != "" && !c.Status.Over() && !again {
+			if err := s.provenAgain(ctx, o); err != nil {
+				return started{}, err
+			}
 			at, err := s.head(ctx)
 			return started{holder, holder == o.Conversation, at}, err
 		}
@@ -189,6 +193,28 @@ func (s *Server) begin(ctx context.Context, o domain.Opening, closed error) (sta
 		return started{o.Conversation, true, out.Position}, nil
 	}
 	return started{}, &domain.Error{Code: "contended"}
+}
+
+// provenAgain tells a visitor's stream which contact he proved to be, where no start
+// tells it since a conversation goes on, or none may begin: another device of a
+// customer is his too, and erasing him must reach it (AUD-4).
+func (s *Server) provenAgain(ctx context.Context, o domain.Opening) error {
+	if !o.Authenticated || o.Visitor == "" {
+		return nil
+	}
+	identify := func() error {
+		_, err := eventstore.Act(ctx, s.engine, &visitor.Kind, o.Visitor, visitor.Identify{Contact: o.Contact}, s.freshMeta(ctx, "identify"))
+		return err
+	}
+	err := identify()
+	if !errors.Is(err, visitor.ErrUnknown) {
+		return err
+	}
+	// Whoever gave him his token did not tell that he came.
+	if _, err := eventstore.Act(ctx, s.engine, &visitor.Kind, o.Visitor, visitor.Arrive{ID: o.Visitor, Widget: o.Widget}, s.freshMeta(ctx, "arrive")); err != nil {
+		return err
+	}
+	return identify()
 }
 
 // StartConversation starts a conversation, or answers the one that goes on.

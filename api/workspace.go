@@ -240,7 +240,11 @@ func (s *Server) ArrangeTabs(ctx context.Context, r ArrangeTabsRequestObject) (A
 		}
 		tabs = append(tabs, tab)
 	}
-	out, err := eventstore.Act(ctx, s.engine, &session.Kind, r.Session, session.ArrangeTabs{Agent: one.Agent, Tabs: tabs}, s.meta(ctx))
+	about, err := s.about(ctx, one)
+	if err != nil {
+		return nil, err
+	}
+	out, err := eventstore.Act(ctx, s.engine, &session.Kind, r.Session, session.ArrangeTabs{Agent: one.Agent, Subject: about, Tabs: tabs}, s.meta(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -248,6 +252,20 @@ func (s *Server) ArrangeTabs(ctx context.Context, r ArrangeTabsRequestObject) (A
 		Session: r.Session, Position: s.at(ctx, out.Position),
 		Tabs: lo.Map(tabs, func(t session.Tab, _ int) SessionTab { return shownTab(t) }),
 	}, nil
+}
+
+// about names the customer whom a session is about, by whose key what is kept of it
+// is sealed.
+func (s *Server) about(ctx context.Context, one session.Session) (string, error) {
+	switch one.Form {
+	case session.FormContact:
+		return contact.Kind.Stream(one.Conversation), nil
+	case session.FormCase:
+		c, _, err := eventstore.Load(ctx, s.engine, &cases.Kind, one.Conversation)
+		return c.Subject, err
+	}
+	c, _, err := s.conversationOf(ctx, one.Conversation)
+	return c.Subject, err
 }
 
 // fingerprint is that by which the same text is known again. It is under a secret of
@@ -272,8 +290,12 @@ func (s *Server) KeepDraft(ctx context.Context, r KeepDraftRequestObject) (KeepD
 	if err != nil {
 		return nil, err
 	}
+	about, err := s.about(ctx, one)
+	if err != nil {
+		return nil, err
+	}
 	out, err := eventstore.Act(ctx, s.engine, &session.Kind, r.Session, session.KeepDraft{
-		Agent: one.Agent, Form: r.Form, Text: domain.Personal(r.Body.Text), Digest: digest,
+		Agent: one.Agent, Subject: about, Form: r.Form, Text: domain.Personal(r.Body.Text), Digest: digest,
 	}, s.meta(ctx))
 	if err != nil {
 		return nil, err

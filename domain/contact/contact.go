@@ -178,18 +178,21 @@ type ActivityAdded struct {
 func (e ActivityAdded) apply(c *Contact) { c.remember(e.ID) }
 
 // Erase records that the person's data are to be unreadable for good (AUD-4).
-// The keys are destroyed by whoever carried the command out.
-type Erase struct{}
+// The keys are destroyed by whoever carried the command out. ID is that of somebody
+// whom others tell of, though nobody recorded who he is.
+type Erase struct{ ID string }
 
 // Decide records it once.
 func (cmd Erase) Decide(c Contact) ([]Event, error) {
 	switch {
-	case c.ID == "":
-		return nil, ErrUnknown
 	case c.Erased:
 		return nil, nil
+	case c.ID != "":
+		return []Event{Erased{Contact: c.ID}}, nil
+	case domain.ValidID(cmd.ID):
+		return []Event{Erased{Contact: cmd.ID}}, nil
 	}
-	return []Event{Erased{Contact: c.ID}}, nil
+	return nil, ErrUnknown
 }
 
 // Erased says that nobody can read this person's data any more.
@@ -197,7 +200,7 @@ type Erased struct {
 	Contact string `json:"contact"`
 }
 
-func (e Erased) apply(c *Contact) { c.Erased = true }
+func (e Erased) apply(c *Contact) { c.ID, c.Erased = e.Contact, true }
 
 const recentKept = 100
 

@@ -2,7 +2,11 @@
 // contact. It follows the conversation and never decides against it.
 package session
 
-import "parley/domain"
+import (
+	"cmp"
+
+	"parley/domain"
+)
 
 // Session is what a decision needs to know.
 type Session struct {
@@ -41,11 +45,14 @@ var Kind = domain.Kind[Session, Event]{
 		"session.closed":          Closed{},
 		"session.carried_forward": CarriedForward{},
 	},
-	// A draft is the agent's own text, and a tab may show a customer's page.
+	// A draft is written to a customer or about him, and a tab may show a page of
+	// his: they are erased with him. Those of before he was named are the agent's.
 	Subject: func(_ string, before Session, e Event) string {
-		switch e.(type) {
-		case DraftKept, TabsArranged:
-			return "agent-" + before.Agent
+		switch e := e.(type) {
+		case DraftKept:
+			return cmp.Or(e.Subject, "agent-"+before.Agent)
+		case TabsArranged:
+			return cmp.Or(e.Subject, "agent-"+before.Agent)
 		}
 		return ""
 	},

@@ -40,10 +40,12 @@ func digested(tabs []Tab) bool {
 	return !slices.ContainsFunc(tabs, func(t Tab) bool { return t.Of != "" && t.Digest == "" })
 }
 
-// ArrangeTabs says which application tabs are open, in order.
+// ArrangeTabs says which application tabs are open, in order. Subject is the
+// customer whom the session is about.
 type ArrangeTabs struct {
-	Agent string
-	Tabs  []Tab
+	Agent   string
+	Subject string
+	Tabs    []Tab
 }
 
 // Decide keeps the anchored tab first.
@@ -59,7 +61,7 @@ func (cmd ArrangeTabs) Decide(s Session) ([]Event, error) {
 	case digested(cmd.Tabs) && slices.Equal(arranged(cmd.Tabs), s.Tabs):
 		return nil, nil
 	}
-	return []Event{TabsArranged{Agent: s.Agent, Tabs: cmd.Tabs}}, nil
+	return []Event{TabsArranged{Agent: s.Agent, Subject: cmd.Subject, Tabs: cmd.Tabs}}, nil
 }
 
 func (s Session) of(agent string) error {
@@ -76,19 +78,22 @@ func (s Session) of(agent string) error {
 
 // TabsArranged says which tabs come back on return.
 type TabsArranged struct {
-	Agent string `json:"agent"`
-	Tabs  []Tab  `json:"tabs"`
+	Agent   string `json:"agent"`
+	Subject string `json:"subject,omitempty"`
+	Tabs    []Tab  `json:"tabs"`
 }
 
 func (e TabsArranged) apply(s *Session) { s.Tabs = arranged(e.Tabs) }
 
 // KeepDraft keeps a form's unsaved input (SES-4). Digest is an HMAC of the text
-// under the store's secret, so that the same draft twice is not news.
+// under the store's secret, so that the same draft twice is not news. Subject is
+// the customer whom the session is about.
 type KeepDraft struct {
-	Agent  string
-	Form   string
-	Text   domain.Personal
-	Digest string
+	Agent   string
+	Subject string
+	Form    string
+	Text    domain.Personal
+	Digest  string
 }
 
 // Decide keeps what differs from the last draft of the form.
@@ -104,15 +109,16 @@ func (cmd KeepDraft) Decide(s Session) ([]Event, error) {
 	case cmd.Digest != "" && s.Drafts[cmd.Form] == cmd.Digest:
 		return nil, nil
 	}
-	return []Event{DraftKept{Agent: s.Agent, Form: cmd.Form, Text: cmd.Text, Digest: cmd.Digest}}, nil
+	return []Event{DraftKept{Agent: s.Agent, Subject: cmd.Subject, Form: cmd.Form, Text: cmd.Text, Digest: cmd.Digest}}, nil
 }
 
 // DraftKept is the unsaved input of one form.
 type DraftKept struct {
-	Agent  string          `json:"agent"`
-	Form   string          `json:"form"`
-	Text   domain.Personal `json:"text"`
-	Digest string          `json:"digest"`
+	Agent   string          `json:"agent"`
+	Subject string          `json:"subject,omitempty"`
+	Form    string          `json:"form"`
+	Text    domain.Personal `json:"text"`
+	Digest  string          `json:"digest"`
 }
 
 func (e DraftKept) apply(s *Session) {
