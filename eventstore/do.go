@@ -77,7 +77,8 @@ func Do[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id strin
 			if h, err = load(ctx, e, k, stream); err != nil {
 				return Outcome{}, err
 			}
-			confirmed, looked = true, !named
+			// What an append of unknown outcome recorded may be in it.
+			confirmed, looked = true, !named && !doubtful
 		}
 		// Only after the state was read is its command looked for. Another process
 		// that does this very command between the two would else be in the state and
@@ -141,12 +142,12 @@ func Do[S, E any](ctx context.Context, e *Engine, k *domain.Kind[S, E], id strin
 			}
 			return Outcome{}, err
 		}
+		confirmed, doubtful = true, doubtful || unknown
 		if own := ofCommand(conflict.Records, stream, m.Command); len(own) > 0 {
 			out, err := e.repeat(k.Name, own, m)
-			out.Repeated = out.Repeated && !unknown
+			out.Repeated = out.Repeated && !doubtful
 			return out, err
 		}
-		confirmed, doubtful = true, doubtful || unknown
 		if d.mutated || unknown || len(conflict.Records) == 0 {
 			h = nil
 			continue

@@ -163,6 +163,51 @@ func TestAnAppendOfUnknownOutcomeLandsOnce(t *testing.T) {
 	}
 }
 
+// laggingLog is read as it stood some time ago.
+type laggingLog struct {
+	*faultyLog
+	until Position // zero: it does not lag
+}
+
+func (l laggingLog) Read(ctx context.Context, q Query) iter.Seq2[Record, error] {
+	q.Until = l.until
+	return l.memLog.Read(ctx, q)
+}
+
+// The append lands and its answer is lost; the repeat is answered by one who has
+// less of the stream than was read of it, and so shows nothing in the way. What
+// was recorded is found in the end, whether it is read at once or later.
+func TestAnAppendOfUnknownOutcomeLandsOnceThoughNothingIsShownInTheWay(t *testing.T) {
+	for name, command := range map[string]uuid.UUID{"named": uuid.New(), "unnamed": {}} {
+		for _, until := range []Position{0, 10} {
+			log := &faultyLog{memLog: newMemLog()}
+			e := newEngine(t, laggingLog{log, until})
+			if _, err := Do(t.Context(), e, tallies(), "t", count{"before"}, Meta{}); err != nil {
+				t.Fatal(err)
+			}
+			tries := 0
+			log.set(func(stream string, _ []Record) error {
+				if tries++; tries == 2 {
+					return &ConflictError{Stream: stream, Expected: 0, Actual: None}
+				}
+				return nil
+			}, func(string, []Record) error {
+				if tries == 1 {
+					return errDisk
+				}
+				return nil
+			})
+			out, err := Do(t.Context(), e, tallies(), "t", count{"once"}, Meta{Command: command})
+			if err != nil || out.Repeated || out.Revision != 1 || len(out.Records) != 1 {
+				t.Errorf("%s, read until %d: got %+v, %v", name, until, out, err)
+			}
+			if n := len(log.all()); n != 2 {
+				t.Errorf("%s, read until %d: %d records", name, until, n)
+			}
+		}
+	}
+}
+
 func TestAStoreThatStaysAwayIsAnError(t *testing.T) {
 	log := &faultyLog{memLog: newMemLog()}
 	e, tries := newEngine(t, log), 0

@@ -104,3 +104,56 @@ func TestNoKeyIsGivenOnceTheFolderIsTakenAway(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingOfAnothersKeysIsGivenOnceTheFolderIsTakenAway: what another process wrote
+// before it found the folder gone is in the file that all have open, and in no folder.
+func TestNothingOfAnothersKeysIsGivenOnceTheFolderIsTakenAway(t *testing.T) {
+	second := func(_ []byte, err error) error { return err }
+	for name, how := range taken {
+		for what, one := range map[string]struct {
+			others []func(k *SharedKeys) error
+			ours   func(k *SharedKeys) error
+		}{
+			"the last key": {
+				[]func(k *SharedKeys) error{func(k *SharedKeys) error { return second(k.Key("visitor-2", true)) }},
+				func(k *SharedKeys) error { return second(k.Key("visitor-2", true)) },
+			},
+			"a key before it": {
+				[]func(k *SharedKeys) error{
+					func(k *SharedKeys) error { return second(k.Key("visitor-2", true)) },
+					func(k *SharedKeys) error { return second(k.Key("visitor-3", true)) },
+				},
+				func(k *SharedKeys) error { return second(k.Key("visitor-2", false)) },
+			},
+			"a secret": {
+				[]func(k *SharedKeys) error{func(k *SharedKeys) error { return second(k.Secret("tokens")) }},
+				func(k *SharedKeys) error { return second(k.Secret("tokens")) },
+			},
+			"a destroyed key": {
+				[]func(k *SharedKeys) error{func(k *SharedKeys) error { return k.Destroy("visitor-1") }},
+				func(k *SharedKeys) error { return k.Destroy("visitor-1") },
+			},
+		} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				dir := filepath.Join(t.TempDir(), "keys")
+				var all []*SharedKeys // ours is the last
+				for range len(one.others) + 1 {
+					k, err := OpenSharedKeys(dir)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer k.Close() // which tells nothing where nothing is
+					sharedKey(t, k, "visitor-1")
+					all = append(all, k)
+				}
+				if err := how.take(dir); err != nil {
+					t.Fatal(err)
+				}
+				for i, ask := range one.others {
+					stoppedBecause(t, ask(all[i]), how.says)
+				}
+				stoppedBecause(t, one.ours(all[len(all)-1]), how.says, filepath.Join(dir, keysFile))
+			})
+		}
+	}
+}

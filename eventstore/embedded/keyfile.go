@@ -166,15 +166,15 @@ func (k *Keys) Destroy(subject string) error {
 // settle finds a subject's slot, once no write of it is on its way. A slot
 // whose write failed is not told: nobody knows what is on disk.
 func (k *Keys) settle(subject string) (*place, error) {
-	if errors.Is(k.failed, eventstore.ErrClosed) {
-		return nil, k.failed
-	}
 	p := k.slots[subject]
 	for p != nil && p.busy {
 		if k.failed != nil {
 			return nil, k.failed
 		}
 		k.settled.Wait()
+	}
+	if k.closed() { // also while it was waited for: then the key is cleared
+		return nil, k.failed
 	}
 	return p, nil
 }
@@ -209,7 +209,7 @@ func (k *Keys) Close() error {
 	for k.writing {
 		k.settled.Wait()
 	}
-	if errors.Is(k.failed, eventstore.ErrClosed) {
+	if k.closed() {
 		k.mu.Unlock()
 		return nil
 	}
@@ -222,6 +222,9 @@ func (k *Keys) Close() error {
 	k.mu.Unlock()
 	return errors.Join(err, k.file.Close(), k.lock.Close())
 }
+
+// closed tells that the use of the keys has ended. It is called with mu held.
+func (k *Keys) closed() bool { return errors.Is(k.failed, eventstore.ErrClosed) }
 
 // tellAll writes how many slots are good, the last ones too, which a header
 // written before them could not tell: a file that is cut off later is then known

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -471,4 +472,70 @@ func TestTheHeaderCountsOnlyWhatIsOnTheDisk(t *testing.T) {
 		t.Fatal("nothing was written for the second")
 	}
 	openKeys(t, Options{Dir: "keys", FS: left})
+}
+
+// TestWhoWaitsWhileKeysAreClosedGetsNoOther closes the keys while somebody writes one
+// that others wait for: each gets the key that is on the disk, or none.
+func TestWhoWaitsWhileKeysAreClosedGetsNoOther(t *testing.T) {
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			mem, goOn := vfs.NewMem(), make(chan struct{})
+			syncs := 0
+			disk := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+				if op.Kind == errorfs.OpFileSyncData {
+					if syncs++; syncs < 3 { // of the first key, and of those who came meanwhile
+						<-goOn
+					}
+				}
+				return nil
+			}))
+			k, err := OpenKeys(Options{Dir: "keys", FS: disk})
+			if err != nil {
+				t.Fatal(err)
+			}
+			type given struct {
+				subject string
+				key     []byte
+				err     error
+			}
+			got := make(chan given, 8)
+			ask := func(subject string) {
+				go func() {
+					b, err := k.Key(subject, true)
+					got <- given{subject, b, err}
+				}()
+				synctest.Wait()
+			}
+			ask("visitor-1")
+			ask("visitor-2") // waits for its turn to write
+			ask("visitor-3") // and will be written with it
+			goOn <- struct{}{}
+			synctest.Wait()
+			ended := make(chan error, 1)
+			go func() { ended <- k.Close() }()
+			synctest.Wait()
+			ask("visitor-2")
+			ask("visitor-3")
+			close(goOn)
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+			after, err := OpenKeys(Options{Dir: "keys", FS: mem})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 5 {
+				g := <-got
+				if errors.Is(g.err, eventstore.ErrClosed) {
+					continue
+				}
+				if kept, err := after.Key(g.subject, false); g.err != nil || err != nil || !bytes.Equal(g.key, kept) {
+					t.Errorf("%s was given %x, %v; on the disk is %x, %v", g.subject, g.key, g.err, kept, err)
+				}
+			}
+			if err := after.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
 }

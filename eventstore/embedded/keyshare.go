@@ -216,7 +216,7 @@ func (k *SharedKeys) done() uint32 {
 // settle sees that slots at which nobody is at work are on the disk before
 // anything is made of them: who made them may have been killed before they were.
 func (k *SharedKeys) settle(done uint32) error {
-	if err := k.file.Sync(); err != nil {
+	if err := k.sync(); err != nil {
 		return k.fail(err)
 	}
 	k.mu.Lock()
@@ -384,6 +384,11 @@ func (k *SharedKeys) tell(acknowledged uint32, destroyed uint64) error {
 	if _, err := k.file.WriteAt(first.encode(), 0); err != nil {
 		return err
 	}
+	return k.sync()
+}
+
+// sync sees that what was written, by whomever, is on disk, where it is found again.
+func (k *SharedKeys) sync() error {
 	if err := k.file.Sync(); err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func (k *Keys) write(p *place) error {
 		}
 		k.writeAll()
 	}
-	if p.busy {
+	if p.busy || k.closed() { // what another wrote may be cleared by now
 		return k.failed
 	}
 	return nil
