@@ -89,6 +89,9 @@ func (s *Server) problem(ctx context.Context, method string, err error) Problem 
 	case errors.Is(err, eventstore.ErrStopped):
 		s.logger.ErrorContext(ctx, "the log takes nothing more", "operation", callOf(ctx).operation.ID, "error", err)
 		return describe(&domain.Error{Code: "unavailable", Message: "nothing more is recorded since a write failed: whoever runs the server has to look at the disk and start it again; repeat a command then, with the same Idempotency-Key"})
+	case errors.Is(err, projections.ErrLost):
+		s.logger.ErrorContext(ctx, "a view is lost", "operation", callOf(ctx).operation.ID, "error", err)
+		return describe(&domain.Error{Code: "behind", Message: "the view was lost and is made anew: ask again"})
 	case projections.Full(err), errors.Is(err, syscall.ENOSPC):
 		s.logger.ErrorContext(ctx, "the disk is full", "operation", callOf(ctx).operation.ID, "error", err)
 		return describe(&domain.Error{Code: "disk_full"})

@@ -14,6 +14,7 @@ import (
 
 	"parley/domain"
 	"parley/eventstore"
+	"parley/projections"
 )
 
 func TestAPI1_EveryErrorIsAProblem(t *testing.T) {
@@ -49,6 +50,7 @@ func TestAPI1_EveryErrorIsAProblem(t *testing.T) {
 		{"a race", &eventstore.ConflictError{Stream: "agent-a"}, 409, "contended"},
 		{"no time", fmt.Errorf("wait: %w", context.DeadlineExceeded), 503, "unavailable"},
 		{"closed", eventstore.ErrClosed, 503, "unavailable"},
+		{"a lost view", fmt.Errorf("%w: secret text", projections.ErrLost), 503, "behind"},
 		{"held keys", fmt.Errorf("%w: secret text", eventstore.ErrKeysHeld), 503, "unavailable"},
 		{"stopped", fmt.Errorf("%w: secret text", eventstore.ErrStopped), 503, "unavailable"},
 		{"a parameter", parameterError, 400, "invalid"},

@@ -47,7 +47,7 @@ func openCatalogue(dir string) (*catalogue, error) {
 		if unread == nil {
 			return c, nil
 		}
-		if err = errors.Join(unread, c.close()); !Spoiled(unread) && !foreign(unread) {
+		if err = errors.Join(unread, c.close()); !spoilt(unread) && !foreign(unread) {
 			return nil, err
 		}
 	}
@@ -97,7 +97,7 @@ func (c *catalogue) do(what func() error) error {
 	defer c.mu.Unlock()
 	var err error
 	if !c.unread {
-		if err = what(); !Spoiled(err) {
+		if err = what(); !spoilt(err) {
 			return err
 		}
 		c.w.broken = nil // the files stay: who paused what is written nowhere else

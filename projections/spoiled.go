@@ -9,9 +9,13 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// Spoiled tells that an error says of a view that its file is damaged. It is made
-// anew: whoever asks again waits for that.
-func Spoiled(err error) bool {
+// ErrLost is what a query comes to that meets a view's file which is damaged or
+// gone. Where the view is live it is made anew: whoever asks again waits for that.
+// Compare with errors.Is.
+var ErrLost = errors.New("projections: the view's file is damaged or gone")
+
+// spoilt tells that an error says of a view that its file is damaged.
+func spoilt(err error) bool {
 	failed, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
 		return false
@@ -37,7 +41,7 @@ func foreign(err error) bool {
 
 // heed looks at what a statement of the writer's came to.
 func (w *writer) heed(err error) error {
-	if w.broken == nil && !w.building && Spoiled(err) {
+	if w.broken == nil && !w.building && spoilt(err) {
 		w.broken, w.lost = err, true
 	}
 	return err
@@ -46,10 +50,13 @@ func (w *writer) heed(err error) error {
 // heed looks at what a query came to; who advances the projection throws the file
 // away.
 func (d *database) heed(err error) error {
-	if (Spoiled(err) || d.gone(err)) && d.damage.CompareAndSwap(nil, &err) && d.alarm != nil {
+	if !spoilt(err) && !d.gone(err) {
+		return err
+	}
+	if d.damage.CompareAndSwap(nil, &err) && d.alarm != nil {
 		d.alarm()
 	}
-	return err
+	return fmt.Errorf("%w: %w", ErrLost, err)
 }
 
 // gone tells that what failed had no file to read. Who opens it next finds nothing,

@@ -109,7 +109,7 @@ func TestADamagedFileIsMadeAnew(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := v.each(t.Context(), "SELECT * FROM cards", nil, func([]any) error { return nil }); !Spoiled(err) {
+				if err := v.each(t.Context(), "SELECT * FROM cards", nil, func([]any) error { return nil }); !errors.Is(err, ErrLost) {
 					t.Errorf("the damage is not told: %v", err)
 				}
 				if err := v.Close(); err != nil {
@@ -164,6 +164,9 @@ func TestAFileThatIsGoneIsMadeAnew(t *testing.T) {
 			for range 2 * cap(r.slots[0].gen.db.readers) { // those that had it open still read it
 				v, err := r.View(t.Context(), "toy", 0)
 				if failed = err != nil; failed {
+					if !errors.Is(err, ErrLost) {
+						t.Errorf("nobody is told that the file is lost: %v", err)
+					}
 					break
 				}
 				if err := v.Close(); err != nil {

@@ -142,12 +142,12 @@ func (h *house) grace(ctx context.Context) (domain.Seconds, error) {
 	return agent.Grace, nil
 }
 
-// made asks a view again for as long as its file is damaged: it is made anew
-// meanwhile.
+// made asks a view again for as long as its file is damaged or gone: it is made
+// anew meanwhile.
 func made(ctx context.Context, ask func() error) error {
 	for {
 		err := ask()
-		if !projections.Spoiled(err) && !errors.Is(err, projections.ErrBehind) {
+		if !errors.Is(err, projections.ErrLost) && !errors.Is(err, projections.ErrBehind) {
 			return err
 		}
 		select {
