@@ -60,6 +60,7 @@ func (l *Log) indexed(ctx context.Context, head eventstore.Position) error {
 		}
 		if !c.running && !begun {
 			c.running, c.failure = true, nil
+			c.reached = 0 // what it had may be lost: it tells anew how far it has come
 			c.work.Go(l.index)
 		}
 		begun = true

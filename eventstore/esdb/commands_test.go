@@ -3,6 +3,7 @@ package esdb
 import (
 	"errors"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,6 +171,57 @@ func TestAnIndexThatFailsIsTold(t *testing.T) {
 	}
 	if broken.begun != questions {
 		t.Errorf("%d questions began it %d times", questions, broken.begun)
+	}
+}
+
+// forgetful is an index that fails once, and has then lost what was in it.
+type forgetful struct {
+	inMemory
+	fails atomic.Bool
+}
+
+func (f *forgetful) Add(upTo eventstore.Position, places []eventstore.CommandPlace) error {
+	if f.fails.CompareAndSwap(true, false) {
+		_, err := f.Begin("")
+		return errors.Join(errDisk, err)
+	}
+	return f.inMemory.Add(upTo, places)
+}
+
+// TestAnIndexThatIsBegunAnewIsWaitedFor asks for a command of before the index failed
+// for a moment: it is not said to be unknown while the index is filled again.
+func TestAnIndexThatIsBegunAnewIsWaitedFor(t *testing.T) {
+	s := started(t)
+	c := &forgetful{inMemory: inMemory{most: memoryCommands}}
+	l := openedWith(t, s, c)
+	first := event("line.taken", 1)
+	done, err := l.Append(t.Context(), "line-a", eventstore.None, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := ofCommand(t, l, first.Command); len(found) != 1 {
+		t.Fatalf("before it failed it finds %+v", found)
+	}
+	c.fails.Store(true)
+	if _, err := l.Append(t.Context(), "line-a", 0, event("line.taken", 2)); err != nil {
+		t.Fatal(err)
+	}
+	for failed := false; !failed; {
+		l.commands.mu.Lock()
+		running, news := l.commands.running, l.commands.news
+		l.commands.mu.Unlock()
+		if failed = !running; !failed {
+			<-news
+		}
+	}
+	if err := l.indexed(t.Context(), done[0].Position); err != nil { // who asked how far the log was before the second
+		t.Fatal(err)
+	}
+	if places, err := c.Find(first.Command); err != nil || len(places) != 1 {
+		t.Errorf("the index finds %+v, %v", places, err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
