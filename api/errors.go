@@ -46,7 +46,7 @@ var refusals = map[string]refusal{
 
 	// The log and the machine.
 	"log_moved":     {gone, "The position belongs to another log", "API-3", "Read the views again and go on from the position they show."},
-	"behind":        {http.StatusServiceUnavailable, "The view has not got there yet", "API-2", "The view did not reach the position in time: ask again."},
+	"behind":        {http.StatusServiceUnavailable, "The view has not got there yet", "API-2", "The view did not reach the position in time, or is made anew: ask again."},
 	"unavailable":   {http.StatusServiceUnavailable, "Parley cannot answer now", "API-1", "Repeat it in a moment, a command with the same Idempotency-Key."},
 	"contended":     {conflict, "Others were first, again and again", "API-1", "Repeat it with the same Idempotency-Key."},
 	"internal":      {http.StatusInternalServerError, "Something went wrong inside", "API-1", "It is not your fault and was written down: quote the reference."},

@@ -43,6 +43,7 @@ func TestSES4_DraftsAreKept(t *testing.T) {
 	most := domain.Personal(strings.Repeat("x", MaxDraft))
 	spec.Run(t, &Kind, table{
 		{Name: "unsaved input", Given: []Event{started}, When: KeepDraft{Agent: "ana", Form: "reply", Text: "Dear", Digest: "d1"}, Then: []Event{draft}},
+		{Name: "of the customer whom it is about", Given: []Event{started}, When: KeepDraft{Agent: "ana", Subject: "contact-kim", Form: "reply", Text: "Dear", Digest: "d1"}, Then: []Event{DraftKept{Agent: "ana", Subject: "contact-kim", Form: "reply", Text: "Dear", Digest: "d1"}}},
 		{Name: "the same again", Given: []Event{started, draft}, When: KeepDraft{Agent: "ana", Form: "reply", Text: "Dear", Digest: "d1"}},
 		{Name: "64 KB", Given: []Event{started}, When: KeepDraft{Agent: "ana", Form: "reply", Text: most, Digest: "d2"}, Then: []Event{DraftKept{Agent: "ana", Form: "reply", Text: most, Digest: "d2"}}},
 		{Name: "and a byte", Given: []Event{started}, When: KeepDraft{Agent: "ana", Form: "reply", Text: most + "x", Digest: "d3"}, Err: &domain.Error{Code: "text_too_long", Rule: "SES-4"}},
@@ -50,4 +51,23 @@ func TestSES4_DraftsAreKept(t *testing.T) {
 		{Name: "in a session that is closed", Given: []Event{started, Closed{Agent: "ana", Why: "closed"}}, When: KeepDraft{Agent: "ana", Form: "reply", Digest: "d"}, Err: ErrClosed},
 		{Name: "in none", When: KeepDraft{Agent: "ana", Form: "reply", Digest: "d"}, Err: ErrUnknown},
 	})
+}
+
+// What is kept of a session is sealed by the key of him whom it is about; what was kept
+// before he was named, by the agent's.
+func TestAUD4_DraftsAndTabsAreTheCustomers(t *testing.T) {
+	for _, c := range []struct {
+		event Event
+		want  string
+	}{
+		{DraftKept{Agent: "ana", Subject: "contact-kim"}, "contact-kim"},
+		{TabsArranged{Agent: "ana", Subject: "visitor-v1"}, "visitor-v1"},
+		{DraftKept{Agent: "ana"}, "agent-ana"},
+		{TabsArranged{Agent: "ana"}, "agent-ana"},
+		{Closed{Agent: "ana"}, ""},
+	} {
+		if got := Kind.Subject("s1", Session{Agent: "ana"}, c.event); got != c.want {
+			t.Errorf("%+v is sealed by the key of %q, want %q", c.event, got, c.want)
+		}
+	}
 }
